@@ -8,17 +8,21 @@ import (
 
 // The resource kinds of the App Runner API, as ARNs spell them (§2).
 const (
-	KindService         = "service"
-	KindConnection      = "connection"
-	KindAutoScaling     = "autoscalingconfiguration"
-	KindObservability   = "observabilityconfiguration"
-	KindVPCConnector    = "vpcconnector"
-	KindVPCIngress      = "vpcingressconnection"
-	defaultConfigRev    = 1
-	defaultConfigID     = "00000000000000000000000000000001"
-	DefaultConfigName   = "DefaultConfiguration"
-	maxARNLength        = 1011
-	servicePrincipalARN = "apprunner"
+	KindService       = "service"
+	KindConnection    = "connection"
+	KindAutoScaling   = "autoscalingconfiguration"
+	KindObservability = "observabilityconfiguration"
+	KindVPCConnector  = "vpcconnector"
+	KindVPCIngress    = "vpcingressconnection"
+)
+
+// DefaultConfigName is the name of the provided auto scaling and observability configurations (§2).
+const DefaultConfigName = "DefaultConfiguration"
+
+const (
+	defaultConfigID = "00000000000000000000000000000001"
+	maxARNLength    = 1011
+	arnService      = "apprunner"
 )
 
 // Scope is where a resource lives: every name, quota and listing belongs to one account in one region.
@@ -52,7 +56,7 @@ func ParseARN(s string) (ARN, error) {
 	}
 	a := ARN{Scope: Scope{Region: m[2], Account: m[3]}}
 	parts := strings.Split(m[4], "/")
-	if m[1] != servicePrincipalARN || len(parts) < 2 || parts[1] == "" {
+	if m[1] != arnService || len(parts) < 2 || parts[1] == "" {
 		return ARN{}, Errorf(CodeInvalidRequest, "%q is not the ARN of an App Runner resource", clip(s))
 	}
 	a.Kind, a.Name = parts[0], parts[1]
@@ -92,12 +96,12 @@ func ServiceARN(sc Scope, name, id string) ARN {
 
 // DefaultAutoScalingARN is the fixed ARN of the provided default auto scaling configuration (§2).
 func DefaultAutoScalingARN(sc Scope) ARN {
-	return ARN{Scope: sc, Kind: KindAutoScaling, Name: DefaultConfigName, Revision: defaultConfigRev, ID: defaultConfigID}
+	return ARN{Scope: sc, Kind: KindAutoScaling, Name: DefaultConfigName, Revision: 1, ID: defaultConfigID}
 }
 
 // DefaultObservabilityARN is the fixed ARN of the provided observability configuration (§2).
 func DefaultObservabilityARN(sc Scope) ARN {
-	return ARN{Scope: sc, Kind: KindObservability, Name: DefaultConfigName, Revision: defaultConfigRev, ID: defaultConfigID}
+	return ARN{Scope: sc, Kind: KindObservability, Name: DefaultConfigName, Revision: 1, ID: defaultConfigID}
 }
 
 // clip shortens a value for an error message.

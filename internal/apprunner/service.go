@@ -208,3 +208,25 @@ type Deployment struct {
 	Commit      string // code services
 	Run         RunConfiguration
 }
+
+// Phase is what part an instance plays in the service's traffic.
+type Phase string
+
+// The phases of an instance, in the order it goes through them.
+const (
+	PhaseStandby  Phase = "standby"  // of a deployment under way: health-checked, no requests
+	PhaseActive   Phase = "active"   // takes requests while healthy
+	PhaseDraining Phase = "draining" // finishes the requests it has
+)
+
+// Instance is one running copy of the application, as control wants it.
+type Instance struct {
+	ID           string
+	ServiceARN   string
+	DeploymentID string
+	OperationID  string // the operation that started it; empty for a replacement
+	Phase        Phase
+	Address      string // ip:port; empty until started
+	CreatedAt    time.Time
+	DrainSince   time.Time // when it became draining
+}
