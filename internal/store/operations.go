@@ -79,7 +79,9 @@ func (t *Tx) Deployments(serviceARN string) ([]apprunner.Deployment, error) {
 }
 
 // DeleteDeployment forgets a deployment.
-func (t *Tx) DeleteDeployment(id string) error { return t.Exec(`DELETE FROM deployments WHERE id = $1`, id) }
+func (t *Tx) DeleteDeployment(id string) error {
+	return t.Exec(`DELETE FROM deployments WHERE id = $1`, id)
+}
 
 // PutInstance adds an instance, or writes it again.
 func (t *Tx) PutInstance(i apprunner.Instance) error {
@@ -92,7 +94,9 @@ func (t *Tx) PutInstance(i apprunner.Instance) error {
 }
 
 // DeleteInstance forgets an instance.
-func (t *Tx) DeleteInstance(id string) error { return t.Exec(`DELETE FROM instances WHERE id = $1`, id) }
+func (t *Tx) DeleteInstance(id string) error {
+	return t.Exec(`DELETE FROM instances WHERE id = $1`, id)
+}
 
 // Instances lists a service's instances; an empty ARN lists all there are.
 func (t *Tx) Instances(serviceARN string) ([]apprunner.Instance, error) {

@@ -1,0 +1,77 @@
+package control
+
+import (
+	"context"
+	"fmt"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/store"
+)
+
+// taggable finds the full ARN of a live resource that can hold tags (§10.5).
+func (c *Control) taggable(tx *store.Tx, sc apprunner.Scope, arn string) (string, error) {
+	a, err := apprunner.ParseARN(arn)
+	if err != nil {
+		return "", err
+	}
+	if provided := apprunner.DefaultAutoScalingARN(sc); names(a, provided) {
+		return provided.String(), nil
+	}
+	if a.Kind != apprunner.KindService {
+		return "", apprunner.Errorf(apprunner.CodeNotFound, "Resource %s does not exist in account %s, region %s.", arn, sc.Account, sc.Region)
+	}
+	s, err := c.service(tx, sc, arn, apprunner.ActTags)
+	if err != nil {
+		return "", err
+	}
+	return s.ARN(), nil
+}
+
+// TagResource adds tags or replaces their values; it starts no operation (§10.5).
+func (c *Control) TagResource(ctx context.Context, sc apprunner.Scope, arn string, tags []apprunner.Tag) error {
+	if err := apprunner.CheckTags(tags); err != nil {
+		return err
+	}
+	return c.DB.Update(ctx, func(tx *store.Tx) error {
+		full, err := c.taggable(tx, sc, arn)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutTags(full, tags); err != nil {
+			return fmt.Errorf("write tags: %w", err)
+		}
+		all, err := tx.Tags(full)
+		if err != nil {
+			return fmt.Errorf("read tags: %w", err)
+		}
+		if len(all) > apprunner.MaxTags {
+			return apprunner.Errorf(apprunner.CodeInvalidRequest, "Resource %s would have %d tags; at most %d are allowed.", full, len(all), apprunner.MaxTags)
+		}
+		return nil
+	})
+}
+
+// UntagResource removes tags; keys that are not there are ignored (§10.5).
+func (c *Control) UntagResource(ctx context.Context, sc apprunner.Scope, arn string, keys []string) error {
+	return c.DB.Update(ctx, func(tx *store.Tx) error {
+		full, err := c.taggable(tx, sc, arn)
+		if err != nil {
+			return err
+		}
+		return tx.DeleteTags(full, keys)
+	})
+}
+
+// ListTagsForResource returns a resource's tags by key (§10.5).
+func (c *Control) ListTagsForResource(ctx context.Context, sc apprunner.Scope, arn string) ([]apprunner.Tag, error) {
+	var tags []apprunner.Tag
+	err := c.DB.View(ctx, func(tx *store.Tx) error {
+		full, err := c.taggable(tx, sc, arn)
+		if err != nil {
+			return err
+		}
+		tags, err = tx.Tags(full)
+		return err
+	})
+	return tags, err
+}
