@@ -1,0 +1,90 @@
+package edge
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// conns knows every open client connection, whichever way it is served.
+type conns struct {
+	mu   sync.Mutex
+	open map[*clientConn]struct{}
+	// empty is closed when the last one went, once somebody waits for that.
+	empty chan struct{}
+}
+
+// clientConn is an accepted connection. Closing it, from wherever, takes it off the books once.
+type clientConn struct {
+	net.Conn
+	books  *conns
+	closed atomic.Bool
+}
+
+func (c *conns) add(nc net.Conn) *clientConn {
+	cc := &clientConn{Conn: nc, books: c}
+	c.mu.Lock()
+	if c.open == nil {
+		c.open = map[*clientConn]struct{}{}
+	}
+	c.open[cc] = struct{}{}
+	c.mu.Unlock()
+	return cc
+}
+
+// Close closes the connection.
+func (cc *clientConn) Close() error {
+	if cc.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	err := cc.Conn.Close()
+	c := cc.books
+	c.mu.Lock()
+	delete(c.open, cc)
+	if len(c.open) == 0 && c.empty != nil {
+		close(c.empty)
+		c.empty = nil
+	}
+	c.mu.Unlock()
+	return err
+}
+
+// CloseWrite ends the sending side, so that the client sees the end of the answer before the connection goes.
+func (cc *clientConn) CloseWrite() error {
+	if half, ok := cc.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return cc.Close()
+}
+
+func (c *conns) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
+}
+
+// drained returns a channel that is closed when no connection is open.
+func (c *conns) drained() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done := make(chan struct{})
+	if len(c.open) == 0 {
+		close(done)
+		return done
+	}
+	if c.empty == nil {
+		c.empty = done
+	}
+	return c.empty
+}
+
+// all returns the open connections.
+func (c *conns) all() []*clientConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]*clientConn, 0, len(c.open))
+	for cc := range c.open {
+		out = append(out, cc)
+	}
+	return out
+}

@@ -1,0 +1,15 @@
+// Package edge is the data plane: it ends TLS, finds the service by host name, chooses an instance and carries the request
+// there and the answer back. It runs as a process of its own, so that traffic never depends on the control plane.
+//
+// What flows in: a [Table] over a unix socket, always whole, switched to in one step and kept on disk, so that a fresh edge
+// serves before anybody talks to it; and listeners, which are given, because two generations of the edge accept on the same
+// sockets while one takes over from the other. What flows out: a [Status] with the health of every target, the requests in
+// flight and the counters of every service.
+//
+// Requests travel one of two ways that obey the same rules (§19): the HTTP/1.1 path on net.Conn (files h1_*.go), where nearly
+// all traffic goes, and net/http (file front_std.go) for HTTP/2, upgrades and whatever is rare; the second is also the oracle
+// the first is tested against.
+//
+// The edge must not know why a target exists, what a deployment is, or where instances come from. It judges health, because
+// who routes must judge, but it starts and ends nothing.
+package edge

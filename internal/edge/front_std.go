@@ -1,0 +1,399 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// stdFront is the front door on net/http: HTTP/2, upgrades, redirects and what the own HTTP/1.1 path hands over.
+type stdFront struct {
+	edge     *Server
+	server   *http.Server
+	redirect *http.Server
+	h2       *http2.Server
+	listener *handover // HTTP/1 connections handed over by the own path
+	plain    *handover // connections to be redirected
+	proxy    *httputil.ReverseProxy
+	upstream *http.Transport
+}
+
+func newStdFront(s *Server) (*stdFront, error) {
+	f := &stdFront{edge: s, listener: newHandover(), plain: newHandover()}
+	errLog := slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug)
+	f.server = &http.Server{
+		Handler: f, ReadHeaderTimeout: s.limits.HeadRead, IdleTimeout: s.limits.ClientIdle,
+		MaxHeaderBytes: s.limits.HeadBytes, ErrorLog: errLog,
+	}
+	f.h2 = &http2.Server{
+		MaxConcurrentStreams: uint32(s.limits.StreamsPerConn), IdleTimeout: s.limits.ClientIdle,
+		ReadIdleTimeout: s.limits.ClientStall, WriteByteTimeout: s.limits.ClientStall,
+	}
+	if err := http2.ConfigureServer(f.server, f.h2); err != nil {
+		return nil, err
+	}
+	f.redirect = &http.Server{
+		Handler: http.HandlerFunc(f.redirectToHTTPS), ReadHeaderTimeout: s.limits.HeadRead, ReadTimeout: s.limits.HeadRead,
+		WriteTimeout: s.limits.ClientStall, IdleTimeout: s.limits.HeadRead, MaxHeaderBytes: s.limits.HeadBytes, ErrorLog: errLog,
+	}
+	f.upstream = &http.Transport{
+		DialContext:        (&net.Dialer{Timeout: s.limits.Connect}).DialContext,
+		DisableCompression: true, MaxIdleConnsPerHost: s.limits.UpstreamIdleConns, IdleConnTimeout: s.limits.UpstreamIdle,
+		MaxResponseHeaderBytes: int64(s.limits.HeadBytes), ExpectContinueTimeout: s.limits.Linger,
+	}
+	f.proxy = &httputil.ReverseProxy{
+		Rewrite: rewrite, Transport: f, FlushInterval: -1, ErrorLog: errLog,
+		ModifyResponse: modifyResponse, ErrorHandler: f.proxyFailed,
+	}
+	return f, nil
+}
+
+// run serves until close.
+func (f *stdFront) run() {
+	done := make(chan struct{})
+	go func() { defer close(done); f.redirect.Serve(f.plain) }()
+	f.server.Serve(f.listener)
+	<-done
+}
+
+// beginDrain sends GOAWAY on HTTP/2 connections and closes idle ones of HTTP/1. It returns at once.
+func (f *stdFront) beginDrain() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	f.server.SetKeepAlivesEnabled(false)
+	f.server.Shutdown(ctx)
+	f.redirect.Shutdown(ctx)
+}
+
+// close ends run and what is still open.
+func (f *stdFront) close() {
+	f.listener.Close()
+	f.plain.Close()
+	f.server.Close()
+	f.redirect.Close()
+	f.upstream.CloseIdleConnections()
+}
+
+func (f *stdFront) serveRedirect(cc *clientConn) { f.plain.give(cc) }
+
+func (f *stdFront) serveHTTP2(conn *tls.Conn) {
+	f.h2.ServeConn(conn, &http2.ServeConnOpts{BaseConfig: f.server, Handler: f})
+	conn.Close()
+}
+
+// redirectToHTTPS answers plain HTTP: same host, path and query; 301 for GET and HEAD, 308 otherwise (§19).
+func (f *stdFront) redirectToHTTPS(w http.ResponseWriter, r *http.Request) {
+	if f.edge.routing.lookup(r.Host) == nil {
+		writeFailure(w, r, failUnknownHost, "")
+		return
+	}
+	status := http.StatusPermanentRedirect
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		status = http.StatusMovedPermanently
+	}
+	w.Header().Set("Location", "https://"+f.edge.publicHost(r.Host)+requestTarget(r))
+	w.WriteHeader(status)
+}
+
+// publicHost is host with the port that HTTPS is reached at.
+func (s *Server) publicHost(host string) string {
+	name := hostName(host)
+	if s.cfg.HTTPSPort == 0 || s.cfg.HTTPSPort == 443 {
+		return name
+	}
+	return name + ":" + strconv.Itoa(s.cfg.HTTPSPort)
+}
+
+// requestTarget is the path and query as the client wrote them.
+func requestTarget(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// exchange is the state of one request on its way through net/http.
+type exchange struct {
+	service *service
+	claim   claim
+	failure *failure
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+	body    *countedBody
+	id      string
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+// countedBody tells whether and how much was read of a request's body: what was read cannot be sent again.
+type countedBody struct {
+	io.ReadCloser
+	n       int64
+	touched bool
+	err     error // why the client's body could not be read to its end
+}
+
+// Close does nothing: a retry may need the body yet, and net/http closes it when the request is over.
+func (b *countedBody) Close() error { return nil }
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	b.touched = true
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
+}
+
+// ServeHTTP routes one request.
+func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	x := &exchange{service: f.edge.routing.lookup(r.Host), id: requestID(r.Header.Get("X-Request-Id"))}
+	body := &countedBody{ReadCloser: r.Body}
+	x.body = body
+	defer func() {
+		// The proxy panics to cut a connection whose answer has begun; that request is counted like every other.
+		f.edge.finish(x, r, rec, start)
+	}()
+	if x.service == nil {
+		x.failure = failUnknownHost
+		writeFailure(rec, r, failUnknownHost, x.id)
+		return
+	}
+	if r.ContentLength != 0 {
+		r.Body = body
+	}
+	f.forward(rec, r, x)
+}
+
+// forward claims an instance and carries the request there and the answer back.
+func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) {
+	if refused := upgradeFailure(r, x.service.currentRoute()); refused != nil {
+		x.failure = refused
+		writeFailure(w, r, refused, x.id)
+		return
+	}
+	x.claim = x.service.claim(r.Context())
+	if x.claim.failure != nil {
+		x.failure = x.claim.failure
+		writeFailure(w, r, x.failure, x.id)
+		return
+	}
+	defer func() { x.service.release(x.claim.backend) }()
+	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), exchangeKey{}, x))
+	defer cancel(nil)
+	x.timer = time.AfterFunc(x.claim.route.RequestTimeout, func() { cancel(failTimeout) })
+	defer x.timer.Stop()
+	f.proxy.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// upgradeFailure tells why an upgrade is refused, if it is one and is.
+func upgradeFailure(r *http.Request, route *Route) *failure {
+	upgrade := r.Header.Get("Upgrade")
+	switch {
+	case r.Method == http.MethodConnect:
+		return failMethod
+	case upgrade == "":
+		return nil
+	case strings.Contains(strings.ToLower(upgrade), "h2c") || r.Header.Get("HTTP2-Settings") != "":
+		return failH2C
+	case route != nil && route.NoUpgrade:
+		return failNoUpgrade
+	}
+	return nil
+}
+
+// rewrite makes the request for the instance (§19): Host kept, X-Forwarded-For appended, X-Forwarded-Proto https.
+func rewrite(pr *httputil.ProxyRequest) {
+	x := exchangeOf(pr.In.Context())
+	pr.Out.URL = &url.URL{Scheme: "http", Host: x.claim.backend.address, RawQuery: pr.In.URL.RawQuery, ForceQuery: pr.In.URL.ForceQuery}
+	pr.Out.URL.Path, pr.Out.URL.RawPath = pr.In.URL.Path, pr.In.URL.RawPath
+	if path, _, _ := strings.Cut(pr.In.RequestURI, "?"); strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
+		pr.Out.URL.Opaque = path // as the client wrote it, byte for byte
+	}
+	h := pr.Out.Header
+	client, _, _ := net.SplitHostPort(pr.In.RemoteAddr)
+	if prior := pr.In.Header["X-Forwarded-For"]; len(prior) > 0 {
+		client = strings.Join(prior, ", ") + ", " + client
+	}
+	h.Set("X-Forwarded-For", client)
+	h.Set("X-Forwarded-Proto", "https")
+	h.Set("X-Request-Id", x.id)
+	for _, name := range [...]string{"Forwarded", "X-Forwarded-Host"} {
+		if v := pr.In.Header[name]; v != nil {
+			h[name] = v
+		}
+	}
+	if h["User-Agent"] == nil {
+		h["User-Agent"] = nil // none of net/http's
+	}
+}
+
+// modifyResponse runs before an answer is passed on. After an upgrade the request is over: what follows is a tunnel, which is
+// not bound by the request's time.
+func modifyResponse(resp *http.Response) error {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		exchangeOf(resp.Request.Context()).timer.Stop()
+	}
+	return nil
+}
+
+// RoundTrip sends the request to the claimed instance, and once to another one when the first broke before it answered and
+// nothing is lost by asking again.
+func (f *stdFront) RoundTrip(r *http.Request) (*http.Response, error) {
+	x := exchangeOf(r.Context())
+	resp, err := f.upstream.RoundTrip(r)
+	if err == nil || r.Context().Err() != nil {
+		return resp, err
+	}
+	fail := failureOf(err)
+	if fail == failBadAnswer {
+		return nil, fail
+	}
+	if fail == failRefused {
+		x.service.suspect(x.claim.backend)
+	}
+	if x.body.touched || (fail != failRefused && !idempotent(r.Method)) {
+		return nil, fail
+	}
+	other := x.service.claimOther(x.claim.backend)
+	if other == nil {
+		return nil, fail
+	}
+	x.service.counters.retries.Add(1)
+	x.service.release(x.claim.backend)
+	x.claim.backend = other
+	again := r.Clone(r.Context())
+	again.URL.Host = other.address
+	resp, err = f.upstream.RoundTrip(again)
+	if err != nil && r.Context().Err() == nil {
+		err = failureOf(err)
+	}
+	return resp, err
+}
+
+// idempotent tells whether a request may be sent twice (RFC 9110 §9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
+// failureOf turns an error of the way to the instance into what the client is told.
+func failureOf(err error) *failure {
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "dial":
+		return failRefused
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op):
+		return failBroken
+	case strings.Contains(err.Error(), "server closed idle connection"):
+		return failBroken
+	}
+	return failBadAnswer
+}
+
+// proxyFailed answers when no instance did.
+func (f *stdFront) proxyFailed(w http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r.Context())
+	cause := context.Cause(r.Context())
+	switch {
+	case cause == failTimeout:
+		x.failure = failTimeout
+	case cause != nil:
+		panic(http.ErrAbortHandler) // the client went away: nobody reads an answer
+	case x.body.err != nil:
+		x.failure = failBody
+	case !errors.As(err, &x.failure):
+		x.failure = failBroken
+	}
+	writeFailure(w, r, x.failure, x.id)
+}
+
+// writeFailure answers with f.
+func writeFailure(w http.ResponseWriter, r *http.Request, f *failure, id string) {
+	kind, text := f.body(wantsJSON(r.Header.Get("Accept")), id)
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	h.Set("Cache-Control", "no-store")
+	if id != "" {
+		h.Set("X-Request-Id", id)
+	}
+	if f == failBusy {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(f.status)
+	io.WriteString(w, text)
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	n      int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.n += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach Flush and Hijack.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// finish counts a request and tells the access log.
+func (s *Server) finish(x *exchange, r *http.Request, w *recorder, start time.Time) {
+	took := time.Since(start)
+	if x.service != nil {
+		x.service.counters.done(w.status, took, x.body.n, w.n)
+		if x.failure == failBusy {
+			x.service.counters.rejected.Add(1)
+		}
+	}
+	if s.cfg.AccessLog == nil {
+		return
+	}
+	rec := AccessRecord{
+		Start: start, Took: took, Client: r.RemoteAddr, Method: r.Method, Host: r.Host, Target: r.RequestURI, Protocol: r.Proto,
+		Status: w.status, BytesIn: x.body.n, BytesOut: w.n, RequestID: x.id,
+	}
+	if x.service != nil {
+		rec.ServiceARN = x.service.arn
+	}
+	if x.claim.backend != nil {
+		rec.Instance = x.claim.backend.id
+	}
+	if x.failure != nil {
+		rec.Cause = x.failure.cause
+	}
+	s.cfg.AccessLog(&rec)
+}

@@ -1,0 +1,227 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+// Config is what an edge is made of. At least one of the listeners must be given.
+type Config struct {
+	// HTTPS serves the services.
+	HTTPS net.Listener
+	// HTTP redirects to https (§19).
+	HTTP net.Listener
+	// Plain serves the services without TLS: for measurements, and behind something that has ended TLS already. Applications
+	// are told X-Forwarded-Proto: https all the same.
+	Plain net.Listener
+	// Control is the control socket, from [ListenControl] or inherited.
+	Control net.Listener
+	// HTTPSPort is the port clients reach HTTPS at, for redirects; 0 means 443.
+	HTTPSPort int
+	// StateDir keeps the table over restarts; empty keeps nothing.
+	StateDir string
+	Limits   Limits
+	// AccessLog, when set, is called after every request on the request's goroutine: it must not block. The record is only
+	// valid during the call.
+	AccessLog func(*AccessRecord)
+	Log       *slog.Logger
+}
+
+// AccessRecord describes one finished request.
+type AccessRecord struct {
+	Start                time.Time
+	Took                 time.Duration
+	Client               string
+	Method, Host, Target string
+	Protocol             string
+	Status               int // 0: the client got no answer
+	BytesIn, BytesOut    int64
+	ServiceARN, Instance string // empty when none was found
+	RequestID            string
+	Cause                string // why the edge answered itself, if it did
+}
+
+// Server is one edge.
+type Server struct {
+	cfg     Config
+	limits  Limits
+	hub     *hub
+	routing *routing
+	conns   conns
+	started time.Time
+
+	tlsConfig *tls.Config
+	std       *stdFront
+	control   *http.Server
+
+	publishing sync.Mutex
+	draining   atomic.Bool
+	drainOnce  sync.Once
+	stopAccept chan struct{} // closed when draining begins
+	cancel     context.CancelFunc
+}
+
+// New makes an edge and loads the table it was routing by before; it serves nothing until [Server.Run].
+func New(cfg Config) (*Server, error) {
+	if cfg.HTTPS == nil && cfg.HTTP == nil && cfg.Plain == nil {
+		return nil, errors.New("edge: no listener given")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	now := time.Now()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		cfg: cfg, limits: cfg.Limits.withDefaults(), hub: newHub(now), started: now,
+		stopAccept: make(chan struct{}), cancel: cancel,
+	}
+	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
+	s.tlsConfig = &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		NextProtos:                  []string{http2.NextProtoTLS, "http/1.1"},
+		GetCertificate:              s.routing.certificate,
+		DynamicRecordSizingDisabled: true, // answers are written whole; small records would only cost
+	}
+	var err error
+	if s.std, err = newStdFront(s); err != nil {
+		cancel()
+		return nil, err
+	}
+	s.restore()
+	return s, nil
+}
+
+// restore takes up the table on disk. One that cannot be used is no reason not to serve: control publishes a new one.
+func (s *Server) restore() {
+	if s.cfg.StateDir == "" {
+		return
+	}
+	t, found, err := loadTable(s.cfg.StateDir)
+	if err == nil && found {
+		err = s.routing.apply(t, true)
+	}
+	if err != nil {
+		s.cfg.Log.Error("cannot use the saved routing table; waiting for control to publish one", "error", err)
+	}
+}
+
+// Run serves until ctx ends or a drain was asked for over the control socket, then drains: it stops accepting, lets requests in
+// flight finish up to Limits.Drain, and returns nil. Listeners are closed by then.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.cancel()
+	stop := context.AfterFunc(ctx, s.BeginDrain)
+	defer stop()
+	var accepting, serving sync.WaitGroup
+	s.each(func(l net.Listener, serve func(*clientConn)) {
+		accepting.Go(func() { s.acceptAll(l, serve) })
+	})
+	serving.Go(s.std.run)
+	if s.cfg.Control != nil {
+		s.control = &http.Server{Handler: s.controlHandler(), ReadHeaderTimeout: 10 * time.Second}
+		serving.Go(func() { s.control.Serve(s.cfg.Control) })
+	}
+	ticking, stopTicks := context.WithCancel(context.WithoutCancel(ctx))
+	serving.Go(func() { s.tick(ticking) })
+
+	<-s.stopAccept
+	err := s.drain(&accepting)
+	stopTicks()
+	s.cancel()
+	s.std.close()
+	serving.Wait()
+	s.routing.checks.Wait()
+	s.routing.closePools()
+	return err
+}
+
+// each calls f for every listener of clients with what serves its connections.
+func (s *Server) each(f func(net.Listener, func(*clientConn))) {
+	if s.cfg.HTTPS != nil {
+		f(s.cfg.HTTPS, s.serveTLS)
+	}
+	if s.cfg.HTTP != nil {
+		f(s.cfg.HTTP, s.std.serveRedirect)
+	}
+	if s.cfg.Plain != nil {
+		f(s.cfg.Plain, s.servePlain)
+	}
+}
+
+// BeginDrain makes Run end gracefully. It returns at once and may be called repeatedly.
+func (s *Server) BeginDrain() {
+	s.drainOnce.Do(func() {
+		s.draining.Store(true)
+		close(s.stopAccept)
+		s.hub.changed()
+	})
+}
+
+// drain finishes what is in flight. Other processes may hold the listening sockets too and go on accepting.
+func (s *Server) drain(accepting *sync.WaitGroup) error {
+	s.each(func(l net.Listener, _ func(*clientConn)) { l.Close() })
+	accepting.Wait()
+	s.std.beginDrain()
+	if s.control != nil {
+		s.cfg.Control.Close()
+	}
+	deadline := time.NewTimer(s.limits.Drain)
+	defer deadline.Stop()
+	var err error
+	select {
+	case <-s.conns.drained():
+	case <-deadline.C:
+		open := s.conns.all()
+		err = fmt.Errorf("edge: %d connections were cut: not finished within %s", len(open), s.limits.Drain)
+		for _, c := range open {
+			c.Close()
+		}
+	}
+	if s.control != nil {
+		s.control.Close()
+	}
+	return err
+}
+
+// serveTLS makes the handshake and serves by the protocol agreed on.
+func (s *Server) serveTLS(cc *clientConn) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.limits.Handshake)
+	conn := tls.Server(cc, s.tlsConfig)
+	err := conn.HandshakeContext(ctx)
+	cancel()
+	if err != nil {
+		cc.Close()
+		return
+	}
+	if conn.ConnectionState().NegotiatedProtocol == http2.NextProtoTLS {
+		s.std.serveHTTP2(conn)
+		return
+	}
+	s.std.listener.give(conn)
+}
+
+// servePlain serves HTTP/1.1 without TLS.
+func (s *Server) servePlain(cc *clientConn) { s.std.listener.give(cc) }
+
+// tick looks at the limits that need no precision.
+func (s *Server) tick(ctx context.Context) {
+	ticker := time.NewTicker(s.limits.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			s.routing.reap(now.Add(-s.limits.UpstreamIdle))
+		}
+	}
+}

@@ -1,0 +1,264 @@
+package edge
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// service is what the edge keeps of one service over all tables: the route in use, the state of its instances and the line of
+// requests that wait for a place.
+type service struct {
+	counters counters
+	arn      string
+	hub      *hub
+	limits   *Limits
+
+	mu       sync.Mutex
+	route    *Route              // nil: not in the table any more
+	targets  []*backend          // those of the route, in its order
+	backends map[string]*backend // targets, and what still finishes requests
+	waiters  []*waiter           // first come, first served
+	inFlight int
+	busy     time.Duration // integral of inFlight+waiting up to busyAt
+	busyAt   time.Time
+	next     int // where the search for the least loaded target begins
+}
+
+// backend is one instance. All fields but the fixed ones belong to the service's lock.
+type backend struct {
+	id, address string
+	service     *service
+	pool        upstreamPool
+
+	phase      Phase
+	judge      judge
+	suspicious bool
+	inFlight   int
+	stop       context.CancelFunc // ends the checker; nil when none runs
+	poke       chan struct{}      // wakes the checker
+}
+
+// waiter is a request that waits for a place. A place or a failure is sent exactly once, by whoever takes it off the line.
+type waiter struct{ got chan claim }
+
+// claim is the outcome of asking for a place: a backend with the route that led to it, or the reason for none.
+type claim struct {
+	backend *backend
+	route   *Route
+	failure *failure
+}
+
+// claim takes a place at the least loaded healthy instance below MaxConcurrency (§12.2), waiting for one up to QueueWait when all
+// are full. Who gets a backend must release it.
+func (s *service) claim(ctx context.Context) claim {
+	s.mu.Lock()
+	c := s.take(nil)
+	if c.backend != nil || c.failure != failBusy || len(s.waiters) >= s.limits.QueueLength {
+		s.mu.Unlock()
+		return c
+	}
+	w := &waiter{got: make(chan claim, 1)}
+	s.account(time.Now())
+	s.waiters = append(s.waiters, w)
+	s.mu.Unlock()
+	return s.wait(ctx, w)
+}
+
+// wait blocks until w got its claim, the wait became too long or ctx ended.
+func (s *service) wait(ctx context.Context, w *waiter) claim {
+	timer := time.NewTimer(s.limits.QueueWait)
+	defer timer.Stop()
+	select {
+	case c := <-w.got:
+		return c
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if s.leave(w) {
+		return claim{route: s.currentRoute(), failure: failBusy}
+	}
+	return <-w.got
+}
+
+// leave takes w off the line; false means somebody else did and its claim is on the way.
+func (s *service) leave(w *waiter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, other := range s.waiters {
+		if other == w {
+			s.account(time.Now())
+			s.waiters = append(s.waiters[:i], s.waiters[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// claimOther takes a place at another instance than avoid, without waiting: for the one retry of a broken request.
+func (s *service) claimOther(avoid *backend) *backend {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.take(avoid).backend
+}
+
+// take chooses and counts under the lock. Requests that wait go first.
+func (s *service) take(avoid *backend) claim {
+	switch {
+	case s.route == nil:
+		return claim{failure: failUnknownHost}
+	case s.route.Serving == ServingPaused:
+		return claim{route: s.route, failure: failPaused}
+	case s.route.Serving == ServingNone:
+		return claim{route: s.route, failure: failNoVersion}
+	}
+	b, f := s.choose(avoid)
+	if f != nil {
+		return claim{route: s.route, failure: f}
+	}
+	s.account(time.Now())
+	b.inFlight++
+	s.inFlight++
+	return claim{backend: b, route: s.route}
+}
+
+// choose returns the healthy active target with the fewest requests below MaxConcurrency. One that a request just failed to
+// reach is taken only when there is no other.
+func (s *service) choose(avoid *backend) (*backend, *failure) {
+	var best *backend
+	full := false
+	s.next++
+	for i := range s.targets {
+		b := s.targets[(i+s.next)%len(s.targets)]
+		if b.phase != Active || b.judge.health != Healthy || b == avoid {
+			continue
+		}
+		if b.inFlight >= s.route.MaxConcurrency {
+			full = true
+			continue
+		}
+		if best == nil || better(b, best) {
+			best = b
+		}
+	}
+	switch {
+	case best != nil:
+		return best, nil
+	case full:
+		return nil, failBusy
+	}
+	return nil, failNoInstance
+}
+
+// better tells whether a is the better choice than b.
+func better(a, b *backend) bool {
+	if a.suspicious != b.suspicious {
+		return b.suspicious
+	}
+	return a.inFlight < b.inFlight
+}
+
+// release gives the place back and hands it to the first that waits.
+func (s *service) release(b *backend) {
+	s.mu.Lock()
+	s.account(time.Now())
+	b.inFlight--
+	s.inFlight--
+	if len(s.waiters) > 0 {
+		s.serveWaiters()
+	}
+	gone := b.inFlight == 0 && b.phase != Active && b.phase != Standby
+	if gone {
+		s.forget(b)
+	}
+	s.mu.Unlock()
+	if gone {
+		s.hub.changed()
+	}
+}
+
+// forget drops a backend that the table no longer names and that has nothing in flight. A draining one that is still named
+// stays, so that its status can be read.
+func (s *service) forget(b *backend) {
+	for _, t := range s.targets {
+		if t == b {
+			return
+		}
+	}
+	if b.inFlight == 0 && s.backends[b.id] == b {
+		delete(s.backends, b.id)
+		b.pool.close()
+	}
+}
+
+// serveWaiters gives places to those who wait, as far as there are any, or the reason why there never will be one.
+func (s *service) serveWaiters() {
+	for len(s.waiters) > 0 {
+		c := s.take(nil)
+		if c.failure == failBusy {
+			return
+		}
+		w := s.waiters[0]
+		s.waiters = s.waiters[1:]
+		w.got <- c
+	}
+}
+
+// account adds the time since the last change to the busy integral. It is called under the lock before every change.
+func (s *service) account(now time.Time) {
+	if !s.busyAt.IsZero() {
+		s.busy += now.Sub(s.busyAt) * time.Duration(s.inFlight+len(s.waiters))
+	}
+	s.busyAt = now
+}
+
+// suspect notes that a request could not reach b: others are preferred, and b is checked at once.
+func (s *service) suspect(b *backend) {
+	s.mu.Lock()
+	first := !b.suspicious
+	b.suspicious = true
+	s.mu.Unlock()
+	select {
+	case b.poke <- struct{}{}:
+	default:
+	}
+	if first {
+		s.hub.changed()
+	}
+}
+
+func (s *service) currentRoute() *Route {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.route
+}
+
+// read returns the counters of the service and adds the status of its targets to targets; false when the service is gone and
+// finished.
+func (s *service) read(targets map[string]TargetStatus) (Counters, bool) {
+	c := s.counters.read()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.account(time.Now())
+	c.InFlight, c.Waiting, c.Busy = s.inFlight, len(s.waiters), s.busy
+	for id, b := range s.backends {
+		targets[id] = b.status()
+	}
+	return c, s.route != nil || len(s.backends) > 0
+}
+
+func (b *backend) status() TargetStatus {
+	return TargetStatus{
+		ServiceARN:   b.service.arn,
+		Address:      b.address,
+		Phase:        b.phase,
+		Health:       b.judge.health,
+		Suspicious:   b.suspicious,
+		Successes:    b.judge.successes,
+		Failures:     b.judge.failures,
+		LastError:    b.judge.lastError,
+		LastCheck:    b.judge.lastCheck,
+		HealthySince: b.judge.healthySince,
+		InFlight:     b.inFlight,
+	}
+}

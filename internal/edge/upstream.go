@@ -1,0 +1,86 @@
+package edge
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// upstreamPool keeps the unused connections to one instance, the youngest on top, so that a quiet service lets its spare
+// connections grow old and go.
+type upstreamPool struct {
+	mu     sync.Mutex
+	idle   []*upstreamConn
+	limit  int
+	closed bool
+}
+
+// upstreamConn is a connection to an instance.
+type upstreamConn struct {
+	net.Conn
+	idleSince time.Time
+}
+
+// get returns an unused connection, or nil.
+func (p *upstreamPool) get() *upstreamConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	c := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	return c
+}
+
+// put keeps c for the next request, or closes it when there are enough.
+func (p *upstreamPool) put(c *upstreamConn, now time.Time) {
+	c.idleSince = now
+	p.mu.Lock()
+	if p.closed || len(p.idle) >= p.limit {
+		p.mu.Unlock()
+		c.Close()
+		return
+	}
+	p.idle = append(p.idle, c)
+	p.mu.Unlock()
+}
+
+// reap closes what has been unused since before cutoff.
+func (p *upstreamPool) reap(cutoff time.Time) {
+	p.mu.Lock()
+	n := 0
+	for n < len(p.idle) && p.idle[n].idleSince.Before(cutoff) {
+		n++
+	}
+	old := append([]*upstreamConn(nil), p.idle[:n]...)
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	p.mu.Unlock()
+	for _, c := range old {
+		c.Close()
+	}
+}
+
+// close closes what is unused and keeps nothing from now on.
+func (p *upstreamPool) close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.Close()
+	}
+}
+
+// dial connects to the instance.
+func (b *backend) dial(ctx context.Context, timeout time.Duration) (*upstreamConn, error) {
+	d := net.Dialer{Timeout: timeout}
+	nc, err := d.DialContext(ctx, "tcp", b.address)
+	if err != nil {
+		return nil, err
+	}
+	return &upstreamConn{Conn: nc}, nil
+}
