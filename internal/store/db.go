@@ -81,7 +81,7 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err := run(ctx, db.write, nil, fn); err != nil {
 		return err
 	}
-	db.wake()
+	db.Wake()
 	return nil
 }
 
@@ -113,7 +113,8 @@ func (db *DB) Changed() <-chan struct{} {
 	return db.changed
 }
 
-func (db *DB) wake() {
+// Wake lets everyone who waits on [DB.Changed] look again, as a commit does.
+func (db *DB) Wake() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	close(db.changed)

@@ -1,0 +1,146 @@
+package reconcile
+
+import (
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/instance"
+)
+
+// view is one service as the records, the driver and the edge see it at one moment.
+type view struct {
+	svc       apprunner.Service
+	op        apprunner.Operation // the running one; zero when there is none
+	rows      []apprunner.Instance
+	real      map[string]instance.Instance
+	edge      edge.Status
+	edgeKnown bool
+}
+
+// bad is an instance to be let go, and why.
+type bad struct {
+	apprunner.Instance
+	reason string
+}
+
+// decision is what to do for one service.
+type decision struct {
+	remove  []apprunner.Instance // stop and forget
+	replace []bad                // let go and start another
+	missing int                  // how many instances to start
+}
+
+// decide compares what should run with what does. It is pure.
+func decide(now time.Time, v view, drain time.Duration) decision {
+	var d decision
+	active := 0
+	for _, i := range v.rows {
+		switch i.Phase {
+		case apprunner.PhaseDraining:
+			if v.drained(now, i, drain) {
+				d.remove = append(d.remove, i)
+			}
+		case apprunner.PhaseStandby:
+			if v.op.ID != i.OperationID {
+				d.remove = append(d.remove, i) // its operation has ended without it
+			}
+		case apprunner.PhaseActive:
+			if reason := v.fault(now, i); reason != "" {
+				d.replace = append(d.replace, bad{i, reason})
+			} else {
+				active++
+			}
+		}
+	}
+	if v.shouldServe() {
+		d.missing = max(0, v.svc.AutoScaling.MinSize-active)
+	}
+	return d
+}
+
+// shouldServe tells whether the service has a version that is meant to run now. While an operation pauses, resumes or deletes
+// it, the operation alone decides.
+func (v view) shouldServe() bool {
+	if v.svc.DeploymentID == "" {
+		return false
+	}
+	switch v.op.Type {
+	case apprunner.OpPauseService, apprunner.OpResumeService, apprunner.OpDeleteService, apprunner.OpCreateService:
+		return false
+	case apprunner.OpUpdateService, apprunner.OpStartDeployment:
+		return v.op.StatusBefore == apprunner.StatusRunning
+	}
+	return v.svc.Status == apprunner.StatusRunning
+}
+
+// drained tells whether a draining instance can go: nothing in flight as far as the edge knows, or out of time.
+func (v view) drained(now time.Time, i apprunner.Instance, drain time.Duration) bool {
+	if now.Sub(i.DrainSince) > drain {
+		return true
+	}
+	if r, ok := v.real[i.ID]; !ok || r.State == instance.Exited {
+		return true
+	}
+	if !v.edgeKnown {
+		return false
+	}
+	t, routed := v.edge.Targets[i.ID]
+	return !routed || t.Phase == edge.Draining && t.InFlight == 0
+}
+
+// startGrace is how long a recorded instance may be unknown to the driver: it is being started.
+const startGrace = 30 * time.Second
+
+// fault tells why an active instance has to be replaced; empty when it need not.
+func (v view) fault(now time.Time, i apprunner.Instance) string {
+	r, ok := v.real[i.ID]
+	switch {
+	case !ok && now.Sub(i.CreatedAt) > startGrace:
+		return "is gone"
+	case ok && r.State == instance.Exited && r.Exit != nil:
+		return r.Exit.String()
+	case ok && r.State == instance.Exited:
+		return "ended"
+	}
+	if t := v.edge.Targets[i.ID]; v.edgeKnown && t.Health == edge.Unhealthy {
+		return "failed its health checks (" + t.LastError + ")"
+	}
+	return ""
+}
+
+const (
+	backOffFirst = 500 * time.Millisecond
+	backOffMost  = time.Minute
+	// settled is how long an instance must have lived for its end not to count as another failure in a row.
+	settled = time.Minute
+)
+
+// backOff paces the replacement of instances that keep ending: the first at once, then 0.5 s, 1 s, … up to a minute.
+type backOff struct {
+	row  int
+	next time.Time
+}
+
+// failed counts an instance that ended after having lived for a while.
+func (b *backOff) failed(now time.Time, lived time.Duration) {
+	if lived >= settled {
+		b.row = 0
+	}
+	if b.row > 0 {
+		b.next = now.Add(min(backOffFirst<<min(b.row-1, 20), backOffMost))
+	}
+	b.row++
+}
+
+// wait is how long the next start has to wait.
+func (b *backOff) wait(now time.Time) time.Duration { return max(0, b.next.Sub(now)) }
+
+func (r *Reconciler) backOffOf(arn string) *backOff {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.back[arn] == nil {
+		r.back[arn] = &backOff{}
+	}
+	return r.back[arn]
+}

@@ -1,0 +1,183 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/store"
+)
+
+// provision starts the instances of the new set next to the old one (§7.3): records first, so that no crash leaves an
+// instance that no record names.
+func (j *job) provision(ctx context.Context) error {
+	if err := j.reload(ctx); err != nil {
+		return err
+	}
+	d, img, err := j.r.version(ctx, j.deploymentID())
+	if err != nil {
+		return err
+	}
+	if name := firstKey(d.Run.Secrets); name != "" {
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The secret for variable %s (%s) could not be read: this installation serves no secrets yet. Remove it from the service's secrets.", name, d.Run.Secrets[name])
+	}
+	set, err := j.mine(ctx)
+	if err != nil {
+		return err
+	}
+	for len(set) < j.svc.AutoScaling.MinSize {
+		set = append(set, apprunner.Instance{
+			ID: apprunner.NewID(), ServiceARN: j.op.ServiceARN, DeploymentID: d.ID, OperationID: j.op.ID, Phase: apprunner.PhaseStandby, CreatedAt: j.r.Now().UTC(),
+		})
+	}
+	if err := j.r.record(ctx, set); err != nil {
+		return err
+	}
+	if err := j.save(ctx, func(op *apprunner.Operation) { op.Touched = true }); err != nil {
+		return err
+	}
+	j.log.Step("Provisioning %d instance(s) with %s vCPU and %d MB memory for deployment.", len(set), vcpu(j.svc.Instance.CPU), j.svc.Instance.Memory)
+	return j.r.startAll(ctx, j.svc, d, img, set)
+}
+
+// version reads a deployment and its image.
+func (r *Reconciler) version(ctx context.Context, id string) (d apprunner.Deployment, img image.Image, err error) {
+	var found bool
+	err = r.DB.View(ctx, func(tx *store.Tx) (err error) {
+		d, found, err = tx.Deployment(id)
+		return err
+	})
+	if err == nil && !found {
+		err = apprunner.Errorf(apprunner.CodeInternal, "The stored version %s of the service is missing. Start a deployment to make a new one.", id)
+	}
+	if err != nil {
+		return d, img, err
+	}
+	img, err = r.Images.Get(ctx, d.ImageDigest)
+	return d, img, err
+}
+
+func (r *Reconciler) record(ctx context.Context, set []apprunner.Instance) error {
+	return r.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		for _, i := range set {
+			err = errors.Join(err, tx.PutInstance(i))
+		}
+		return err
+	})
+}
+
+// atOnce is how many instances start together; more only wait for each other on small machines.
+const atOnce = 4
+
+// startAll starts instances that are recorded already and notes their addresses.
+func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, set []apprunner.Instance) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for n := range set {
+		g.Go(func() error {
+			started, err := r.Instances.Start(gctx, r.spec(svc, d, img, set[n].ID))
+			if err != nil {
+				return fmt.Errorf("start instance %s: %w", set[n].ID, err)
+			}
+			set[n].Address = net.JoinHostPort(started.Address.String(), strconv.Itoa(d.Run.Port))
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return r.record(ctx, set)
+}
+
+// spec says how one instance runs.
+func (r *Reconciler) spec(svc apprunner.Service, d apprunner.Deployment, img image.Image, id string) instance.Spec {
+	layers := make([]string, len(img.Layers))
+	for n, l := range img.Layers {
+		layers[n] = l.Dir
+	}
+	return instance.Spec{
+		ID: id, ServiceARN: svc.ARN(), DeploymentID: d.ID, Rootfs: instance.Rootfs{Layers: layers},
+		Args: arguments(img.Config, d.Run), Env: r.environment(svc, img.Config, d.Run), Dir: img.Config.WorkingDir, User: img.Config.User,
+		CPU: svc.Instance.CPU, MemoryMiB: svc.Instance.Memory, DiskMiB: diskFor(img.SizeBytes), Files: r.Files, Egress: "public",
+	}
+}
+
+const (
+	storageMiB    = 3072 // ephemeral storage of an instance; the unpacked image counts (§19)
+	minStorageMiB = 512  // what even an instance of a large image may write
+)
+
+func diskFor(imageBytes int64) int { return max(storageMiB-int(imageBytes>>20), minStorageMiB) }
+
+// arguments is the process an instance runs (§14): a shell for a start command of a code service, else the image's entrypoint
+// with the image's or the service's arguments.
+func arguments(c image.ImageConfig, run apprunner.RunConfiguration) []string {
+	switch {
+	case run.Command != "":
+		return []string{"/bin/sh", "-c", run.Command}
+	case run.Args != nil:
+		return slices.Concat(c.Entrypoint, run.Args)
+	}
+	return slices.Concat(c.Entrypoint, c.Cmd)
+}
+
+// environment lays the image's, the installation's and the user's variables over each other, the port on top (§17).
+func (r *Reconciler) environment(svc apprunner.Service, c image.ImageConfig, run apprunner.RunConfiguration) []string {
+	port := strconv.Itoa(run.Port)
+	env := map[string]string{}
+	for _, kv := range c.Env {
+		for n := range kv {
+			if kv[n] == '=' {
+				env[kv[:n]] = kv[n+1:]
+				break
+			}
+		}
+	}
+	env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = svc.Region, svc.Region
+	maps.Copy(env, r.Environment)
+	maps.Copy(env, run.Env)
+	env["PORT"] = port
+	if run.PortEnv != "" {
+		env[run.PortEnv] = port
+	}
+	list := make([]string, 0, len(env))
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, k+"="+env[k])
+	}
+	return list
+}
+
+// stopAll stops instances and forgets them, in that order: a crash between leaves a record whose instance is gone, which the
+// next try removes.
+func (r *Reconciler) stopAll(ctx context.Context, set []apprunner.Instance) error {
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for _, i := range set {
+		g.Go(func() error {
+			if err := r.stopOne(ctx, i.ID); err != nil {
+				return fmt.Errorf("stop instance %s: %w", i.ID, err)
+			}
+			return r.DB.Update(ctx, func(tx *store.Tx) error { return tx.DeleteInstance(i.ID) })
+		})
+	}
+	return g.Wait()
+}
+
+func vcpu(units int) string { return strconv.FormatFloat(float64(units)/1024, 'f', -1, 64) }
+
+func firstKey(m map[string]string) string {
+	keys := slices.Sorted(maps.Keys(m))
+	if len(keys) == 0 {
+		return ""
+	}
+	return keys[0]
+}

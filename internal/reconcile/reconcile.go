@@ -1,0 +1,219 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/build"
+	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/observe"
+	"slipway.dev/slipway/internal/source"
+	"slipway.dev/slipway/internal/store"
+)
+
+// repositories fetches source code.
+type repositories interface {
+	Fetch(ctx context.Context, repo source.Repository, dir string) (source.Commit, error)
+}
+
+// builder turns source code into an image.
+type builder interface {
+	Build(ctx context.Context, req build.Request) (build.Result, error)
+}
+
+// images keeps the images that run.
+type images interface {
+	Pull(ctx context.Context, ref string, cred image.Credential) (image.Image, error)
+	Get(ctx context.Context, digest string) (image.Image, error)
+	Pin(ctx context.Context, owner, digest string) error
+	Unpin(ctx context.Context, owner, digest string) error
+}
+
+// router is the edge as seen from here.
+type router interface {
+	Publish(ctx context.Context, t edge.Table) error
+	Status(ctx context.Context) (edge.Status, error)
+	Wait(ctx context.Context, version uint64) (edge.Status, error)
+}
+
+// logs stores what operations and applications say.
+type logs interface {
+	Append(ctx context.Context, sc apprunner.Scope, group, stream string, events []observe.Event) error
+	Tail(ctx context.Context, sc apprunner.Scope, group, stream string, lines int) ([]observe.Event, error)
+}
+
+// events announces status changes and operations in the transaction that makes them.
+type events interface {
+	ServiceStatusChanged(tx *store.Tx, s apprunner.Service, before apprunner.ServiceStatus, at time.Time) error
+	OperationChanged(tx *store.Tx, s apprunner.Service, m apprunner.Message, at time.Time) error
+}
+
+// certificates hands out the certificates the edge shows.
+type certificates interface {
+	Certificates(ctx context.Context) ([]edge.Certificate, error)
+}
+
+// Config is what a Reconciler needs; every member without a default is required.
+type Config struct {
+	DB           *store.DB
+	Repositories repositories
+	Builder      builder
+	Images       images
+	Instances    instance.Driver
+	Router       router
+	Logs         logs
+	Events       events
+	Certificates certificates
+	Log          *slog.Logger
+
+	ScratchDir string // for checkouts; swept at start
+	// OwnRepository maps a repository URL that this installation hosts to where it lies; other URLs come back unchanged.
+	OwnRepository func(url string) string
+	// Environment is set for every instance below the user's own variables, for example AWS_ENDPOINT_URL.
+	Environment map[string]string
+	// Files are placed into every instance, for example CA bundles. May be nil.
+	Files map[string][]byte
+
+	Now          func() time.Time // default time.Now
+	StartTimeout time.Duration    // how long an instance may take to become healthy; default 5 min (§6.5)
+	DrainTimeout time.Duration    // how long requests in flight may take to finish; default 120 s (§7.3)
+	StopGrace    time.Duration    // between SIGTERM and SIGKILL; default 30 s (§19)
+	Retention    time.Duration    // how long deleted services are kept; default 1 h (§10.1)
+	Keep         int              // deployments kept for a rollback, the present one included; default 5
+	// Fault is called at every step boundary with "<TYPE>/<step>/<before|after>"; tests end the process there. May be nil.
+	Fault func(point string)
+}
+
+// Reconciler carries out operations and keeps services running.
+type Reconciler struct {
+	Config
+
+	publishMu sync.Mutex
+	published edge.Table
+
+	mu      sync.Mutex
+	working map[string]context.CancelFunc // operation id -> its worker
+	back    map[string]*backOff           // service ARN -> when instances may be replaced again
+	pumps   map[string]bool               // instance ids whose logs are being read
+}
+
+// New checks the configuration and fills its defaults.
+func New(c Config) (*Reconciler, error) {
+	switch {
+	case c.DB == nil, c.Repositories == nil, c.Builder == nil, c.Images == nil, c.Instances == nil, c.Router == nil,
+		c.Logs == nil, c.Events == nil, c.Certificates == nil, c.Log == nil, c.ScratchDir == "":
+		return nil, errors.New("reconcile: a required member of Config is missing")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.OwnRepository == nil {
+		c.OwnRepository = func(url string) string { return url }
+	}
+	if c.Fault == nil {
+		c.Fault = func(string) {}
+	}
+	c.StartTimeout = orDefault(c.StartTimeout, 5*time.Minute)
+	c.DrainTimeout = orDefault(c.DrainTimeout, 120*time.Second)
+	c.StopGrace = orDefault(c.StopGrace, 30*time.Second)
+	c.Retention = orDefault(c.Retention, time.Hour)
+	if c.Keep < 1 {
+		c.Keep = 5
+	}
+	return &Reconciler{
+		Config: c, working: map[string]context.CancelFunc{}, back: map[string]*backOff{}, pumps: map[string]bool{},
+	}, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
+}
+
+// Run works until ctx ends. Operations under way stay as they are and are resumed by the next Run.
+func (r *Reconciler) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.dispatch(ctx, g) })
+	g.Go(func() error { return r.supervise(ctx) })
+	g.Go(func() error { return r.keepPublished(ctx) })
+	g.Go(func() error { return r.pumpLogs(ctx, g) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// dispatch gives every running operation a worker.
+func (r *Reconciler) dispatch(ctx context.Context, g *errgroup.Group) error {
+	for {
+		changed := r.DB.Changed()
+		var ops []apprunner.Operation
+		err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
+			ops, err = tx.RunningOperations()
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read running operations: %w", err)
+		}
+		for _, op := range ops {
+			r.startWorker(ctx, g, op.ID)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// startWorker starts a worker for an operation unless it has one.
+func (r *Reconciler) startWorker(ctx context.Context, g *errgroup.Group, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.working[id] != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r.working[id] = cancel
+	g.Go(func() error {
+		defer r.endWorker(id)
+		if err := r.work(ctx, id); err != nil && ctx.Err() == nil {
+			r.Log.Error("operation worker stopped", "operation_id", id, "err", err)
+			sleep(ctx, time.Second) // the store or the log failed; try again a little later
+		}
+		return nil
+	})
+}
+
+func (r *Reconciler) endWorker(id string) {
+	r.mu.Lock()
+	r.working[id]()
+	delete(r.working, id)
+	r.mu.Unlock()
+	r.wake()
+}
+
+// wake lets the loops look again without a change in the store.
+func (r *Reconciler) wake() { r.DB.Wake() }
+
+// sleep waits for d or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

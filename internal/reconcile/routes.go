@@ -1,0 +1,151 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/store"
+)
+
+// state is what the front door depends on, read in one snapshot.
+type state struct {
+	services  []apprunner.Service
+	instances map[string][]apprunner.Instance // by service ARN
+	pausing   map[string]bool                 // service ARNs with a pause or resume under way
+}
+
+// readState takes a snapshot of everything that is routed.
+func readState(tx *store.Tx) (state, error) {
+	s := state{instances: map[string][]apprunner.Instance{}, pausing: map[string]bool{}}
+	var err error
+	if s.services, err = tx.Services(apprunner.Scope{}); err != nil {
+		return s, err
+	}
+	all, err := tx.Instances("")
+	if err != nil {
+		return s, err
+	}
+	for _, i := range all {
+		s.instances[i.ServiceARN] = append(s.instances[i.ServiceARN], i)
+	}
+	ops, err := tx.RunningOperations()
+	for _, op := range ops {
+		if op.Type == apprunner.OpPauseService || op.Type == apprunner.OpResumeService {
+			s.pausing[op.ServiceARN] = true
+		}
+	}
+	return s, err
+}
+
+// routes is the table that fits a state: the same state always gives the same routes.
+func routes(s state) []edge.Route {
+	list := make([]edge.Route, 0, len(s.services))
+	for _, svc := range s.services {
+		hc := svc.HealthCheck
+		r := edge.Route{
+			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc),
+			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
+			Health: edge.HealthCheck{
+				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
+				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,
+			},
+		}
+		for _, i := range s.instances[svc.ARN()] {
+			if i.Address == "" {
+				continue
+			}
+			if i.Phase == apprunner.PhaseActive {
+				r.Serving = edge.ServingOn
+			}
+			r.Targets = append(r.Targets, edge.Target{InstanceID: i.ID, Address: i.Address, Phase: edge.Phase(i.Phase)})
+		}
+		if r.Serving == edge.ServingNone && (svc.Status == apprunner.StatusPaused || s.pausing[r.ServiceARN]) {
+			r.Serving = edge.ServingPaused
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// hosts are the names a service answers to at the public front door: none for a private one (§19.2), which is health-checked
+// all the same.
+func hosts(svc apprunner.Service) []string {
+	if !svc.Network.Public {
+		return nil
+	}
+	return []string{svc.URL}
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// publish brings the edge to the state of the store and returns when it routes by it. An edge that is away for a moment is
+// waited for: its supervisor starts it again.
+func (r *Reconciler) publish(ctx context.Context) error {
+	r.publishMu.Lock()
+	defer r.publishMu.Unlock()
+	for {
+		changed, err := r.publishOnce(ctx, false)
+		if err == nil || ctx.Err() != nil || changed == nil {
+			return err
+		}
+		r.Log.Warn("the edge did not take the routing table; trying again", "err", err)
+		sleep(ctx, 200*time.Millisecond)
+	}
+}
+
+// publishOnce sends the table when it differs from the last one, or always when force is set. It returns the table when
+// sending was tried.
+func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, error) {
+	var s state
+	err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
+		s, err = readState(tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is routed: %w", err)
+	}
+	certs, err := r.Certificates.Certificates(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	next := edge.Table{Version: r.published.Version, Routes: routes(s), Certificates: certs}
+	if !force && next.Version != 0 && reflect.DeepEqual(next, r.published) {
+		return nil, nil
+	}
+	next.Version = max(uint64(r.Now().UnixMicro()), r.published.Version+1)
+	if err := r.Router.Publish(ctx, next); err != nil {
+		return &next, err
+	}
+	r.published = next
+	return &next, nil
+}
+
+// republishEvery is how soon an edge that came back with an old table gets the present one.
+const republishEvery = time.Second
+
+// keepPublished hands the edge a new table whenever the store or the edge itself has changed.
+func (r *Reconciler) keepPublished(ctx context.Context) error {
+	tick := time.NewTicker(republishEvery)
+	defer tick.Stop()
+	for {
+		changed := r.DB.Changed()
+		st, err := r.Router.Status(ctx)
+		r.publishMu.Lock()
+		stale := err == nil && st.TableVersion != r.published.Version
+		_, perr := r.publishOnce(ctx, stale)
+		r.publishMu.Unlock()
+		if perr != nil && ctx.Err() == nil {
+			r.Log.Debug("routing table not published yet", "err", perr)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-tick.C:
+		}
+	}
+}

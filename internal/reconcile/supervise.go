@@ -1,0 +1,270 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/store"
+)
+
+// superviseEvery is how often reality is compared with the records when nothing announces a change.
+const superviseEvery = time.Second
+
+// supervise keeps what should run running and lets go what should not.
+func (r *Reconciler) supervise(ctx context.Context) error {
+	if err := r.sweep(ctx); err != nil {
+		return err
+	}
+	tick := time.NewTicker(superviseEvery)
+	defer tick.Stop()
+	watched := map[string]bool{}
+	for round := 0; ; round++ {
+		changed := r.DB.Changed()
+		if err := r.superviseOnce(ctx, watched); err != nil && ctx.Err() == nil {
+			r.Log.Error("supervision", "err", err)
+		}
+		if round%60 == 0 {
+			r.forget(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep removes what a process that died left behind: checkouts, and instances that no record names.
+func (r *Reconciler) sweep(ctx context.Context) error {
+	old, err := filepath.Glob(filepath.Join(r.ScratchDir, "*"))
+	if err != nil {
+		return fmt.Errorf("sweep checkouts: %w", err)
+	}
+	for _, dir := range old {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("sweep checkouts: %w", err)
+		}
+	}
+	if err := os.MkdirAll(r.ScratchDir, 0o700); err != nil {
+		return fmt.Errorf("make the scratch directory: %w", err)
+	}
+	var keep []string
+	err = r.DB.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Instances("")
+		for _, i := range all {
+			keep = append(keep, i.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read instances: %w", err)
+	}
+	return r.Instances.Sweep(ctx, keep)
+}
+
+// forget drops services whose time of being described after deletion is over.
+func (r *Reconciler) forget(ctx context.Context) {
+	err := r.DB.View(ctx, func(*store.Tx) error { return nil })
+	if err == nil {
+		err = r.DB.Update(ctx, func(tx *store.Tx) error {
+			_, err := tx.ForgetServices(store.Micros(r.Now().Add(-r.Retention)))
+			return err
+		})
+	}
+	if err != nil && ctx.Err() == nil {
+		r.Log.Error("forget deleted services", "err", err)
+	}
+}
+
+func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool) error {
+	// The order matters: an instance is recorded before it is started, so one that is listed here and not recorded below is
+	// not wanted any more.
+	list, err := r.Instances.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list instances: %w", err)
+	}
+	real := map[string]instance.Instance{}
+	for _, i := range list {
+		real[i.ID] = i
+		r.watch(ctx, i, watched)
+	}
+	var (
+		s   state
+		ops []apprunner.Operation
+	)
+	err = r.DB.View(ctx, func(tx *store.Tx) (err error) {
+		if s, err = readState(tx); err == nil {
+			ops, err = tx.RunningOperations()
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read the records: %w", err)
+	}
+	st, err := r.Router.Status(ctx)
+	if err != nil {
+		st = edge.Status{} // the edge is away: nothing is judged by it, draining ones wait
+	}
+	running := map[string]apprunner.Operation{}
+	for _, op := range ops {
+		running[op.ServiceARN] = op
+	}
+	known := map[string]bool{}
+	for _, svc := range s.services {
+		rows := s.instances[svc.ARN()]
+		for _, i := range rows {
+			known[i.ID] = true
+		}
+		r.tend(ctx, view{svc: svc, op: running[svc.ARN()], rows: rows, real: real, edge: st, edgeKnown: err == nil})
+	}
+	for id := range real {
+		if !known[id] && !s.recorded(id) {
+			r.once(ctx, id, func(ctx context.Context) error { return r.stopOne(ctx, id) })
+		}
+	}
+	return nil
+}
+
+func (s state) recorded(id string) bool {
+	for _, rows := range s.instances {
+		for _, i := range rows {
+			if i.ID == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// watch wakes the supervisor when an instance ends.
+func (r *Reconciler) watch(ctx context.Context, i instance.Instance, watched map[string]bool) {
+	if watched[i.ID] || i.State == instance.Exited {
+		return
+	}
+	watched[i.ID] = true
+	go func() {
+		if _, err := r.Instances.Wait(ctx, i.ID); err == nil {
+			r.wake()
+		}
+	}()
+}
+
+// tend carries out what decide says about one service.
+func (r *Reconciler) tend(ctx context.Context, v view) {
+	d := decide(r.Now(), v, r.DrainTimeout)
+	for _, gone := range d.remove {
+		r.once(ctx, gone.ID, func(ctx context.Context) error { return r.stopAll(ctx, []apprunner.Instance{gone}) })
+	}
+	if len(d.replace) == 0 && d.missing == 0 {
+		return
+	}
+	r.once(ctx, v.svc.ARN(), func(ctx context.Context) error { return r.replace(ctx, v, d) })
+}
+
+// once runs fn in the background unless something runs under the same name already.
+func (r *Reconciler) once(ctx context.Context, name string, fn func(context.Context) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.working[name] != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r.working[name] = cancel
+	go func() {
+		defer r.endWorker(name)
+		if err := fn(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Error("supervision", "of", name, "err", err)
+			sleep(ctx, superviseEvery)
+		}
+	}()
+}
+
+// replace records why instances are let go, then starts what is missing, no faster than the service's back-off allows.
+func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
+	now := r.Now().UTC()
+	back := r.backOffOf(v.svc.ARN())
+	for _, bad := range d.replace {
+		r.logEvents(ctx, v.svc, fmt.Sprintf("Instance %s %s. It is replaced.", bad.ID, bad.reason))
+		back.failed(now, now.Sub(bad.CreatedAt))
+		bad.Phase, bad.DrainSince = apprunner.PhaseDraining, now
+		if err := r.record(ctx, []apprunner.Instance{bad.Instance}); err != nil {
+			return err
+		}
+	}
+	if wait := back.wait(now); wait > 0 {
+		sleep(ctx, wait)
+		return ctx.Err() // the records may say something else by now; the next round decides
+	}
+	if d.missing == 0 {
+		return nil
+	}
+	dep, img, err := r.version(ctx, v.svc.DeploymentID)
+	if err != nil {
+		return err
+	}
+	set := make([]apprunner.Instance, d.missing)
+	for n := range set {
+		set[n] = apprunner.Instance{ID: apprunner.NewID(), ServiceARN: v.svc.ARN(), DeploymentID: dep.ID, Phase: apprunner.PhaseActive, CreatedAt: now}
+	}
+	if err := r.addActive(ctx, v.svc, set); err != nil {
+		return err
+	}
+	if err := r.startAll(ctx, v.svc, dep, img, set); err != nil {
+		back.failed(now, 0)
+		return fmt.Errorf("replace instances of %s: %w", v.svc.Name, err)
+	}
+	return nil
+}
+
+// addActive records replacements, unless an operation has taken the service over meanwhile.
+func (r *Reconciler) addActive(ctx context.Context, was apprunner.Service, set []apprunner.Instance) error {
+	return r.DB.Update(ctx, func(tx *store.Tx) error {
+		svc, found, err := tx.Service(was.ARN())
+		if err != nil {
+			return err
+		}
+		if !found || svc.DeploymentID != was.DeploymentID || svc.Status != was.Status {
+			return fmt.Errorf("service %s changed while an instance was to be replaced", was.Name)
+		}
+		for _, i := range set {
+			if err := tx.PutInstance(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// stopOne stops an instance. The rest of its log is read by the pump, whatever ends first.
+func (r *Reconciler) stopOne(ctx context.Context, id string) error {
+	return r.Instances.Stop(ctx, id, r.StopGrace)
+}
+
+// awaitDrained waits until the edge has no request in flight on any of the instances, or DrainTimeout is over.
+func (r *Reconciler) awaitDrained(ctx context.Context, set []apprunner.Instance) error {
+	deadline := r.Now().Add(r.DrainTimeout)
+	for {
+		st, err := r.Router.Status(ctx)
+		busy := 0
+		for _, i := range set {
+			busy += st.Targets[i.ID].InFlight
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil && busy == 0, r.Now().After(deadline):
+			return nil
+		}
+		short, cancel := context.WithTimeout(ctx, look)
+		_, _ = r.Router.Wait(short, st.Version) // any answer, or none in time, is a reason to look again
+		cancel()
+		sleep(ctx, 20*time.Millisecond)
+	}
+}

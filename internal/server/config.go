@@ -1,0 +1,53 @@
+package server
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Config is every setting of an installation. Each has a flag, an environment variable SLIPWAY_… and a key in the one YAML
+// file; the zero value of a setting means its default (see [Config.WithDefaults]). Addresses are host:port; port 0 takes a free one.
+type Config struct {
+	DataDir   string // default /var/lib/slipway for root, else $XDG_DATA_HOME/slipway
+	APIAddr   string // every AWS API, the registry, git; default 127.0.0.1:7700
+	HTTPSAddr string // the applications; default 127.0.0.1:8443
+	HTTPAddr  string // redirects to HTTPS; default 127.0.0.1:8080
+	DNSAddr   string // authoritative DNS of Domain; default 127.0.0.1:5300
+	Domain    string // suffix of default domains; default apprunner.localhost
+	Region    string // default us-east-1
+	Account   string // 12 digits; default 123456789012
+
+	ServiceQuota int           // services per account and region; default 10
+	StartTimeout time.Duration // how long an instance may take to become healthy; default 5m
+	DrainTimeout time.Duration // how long requests in flight may take to finish; default 120s
+	StopGrace    time.Duration // between SIGTERM and SIGKILL of an instance; default 30s
+	BuildTimeout time.Duration // default 30m
+	Retention    time.Duration // how long a deleted service is still described; default 1h
+	StrictRoles  bool          // refuse access and instance roles that do not exist
+	FileSources  *bool         // allow file:// repositories; default true
+
+	CacheDir      string            // runtime base images; default $XDG_CACHE_HOME/slipway
+	RuntimeImages map[string]string // runtime version, for example "python311" or "nodejs22", to an image reference
+	Mirrors       map[string]Mirror // image name prefix, for example "public.ecr.aws", to the registry asked instead
+	AllowEgress   []string          // private networks (CIDR) that applications may reach
+	NetworkPool   string            // where instance networks are taken from; default 10.201.0.0/16
+	LogLevel      string            // debug, info, warn or error; default info
+}
+
+// Mirror is a registry that stands in for another.
+type Mirror struct {
+	URL      string // host[:port][/prefix]; plain HTTP on loopback only
+	Username string
+	Password string
+}
+
+// The places inside a data directory that more than one process or room needs to know.
+func (c Config) path(parts ...string) string {
+	return filepath.Join(append([]string{c.DataDir}, parts...)...)
+}
+
+// CredentialsFile holds the shell lines that point AWS clients at this installation (mode 0600).
+func (c Config) CredentialsFile() string { return c.path("credentials.env") }
+
+// CAFile is the certificate authority that clients of the applications trust.
+func (c Config) CAFile() string { return c.path("ca.pem") }
