@@ -1,0 +1,8 @@
+package wire
+
+import "reflect"
+
+// AppendJSON lets tests write any shape, requests too.
+func (s *Service) AppendJSON(v any, ref Ref) []byte {
+	return s.appendJSON(nil, reflect.ValueOf(v).Elem(), &s.Shapes[ref])
+}

@@ -1,0 +1,86 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"slipway.dev/slipway/internal/wire"
+)
+
+// pick chooses an operation with an input by a number.
+func pick(query bool, n uint16) (*wire.Service, *wire.Operation) {
+	var all []struct {
+		s  *wire.Service
+		op *wire.Operation
+	}
+	for _, s := range services {
+		for i := range s.Operations {
+			if (s.Protocol == wire.Query) == query && s.Operations[i].Input != wire.None {
+				all = append(all, struct {
+					s  *wire.Service
+					op *wire.Operation
+				}{s, &s.Operations[i]})
+			}
+		}
+	}
+	c := all[int(n)%len(all)]
+	return c.s, c.op
+}
+
+// What is accepted is JSON for the standard library too, and survives being written and read again (an absent required
+// list is written empty).
+func FuzzJSONRequest(f *testing.F) {
+	for i, body := range []string{
+		``, `{}`, `null`, `{"ServiceName":"web","Tags":[{"Key":"a","Value":null}],"x":[1,{"y":-0.5e3}]}`,
+		`{"MaxResults":5,"NextToken":"\ud83d\ude80"}`, `{"layerPartBlob":"AQI=","partFirstByte":0}`, `{"logEvents":[{"timestamp":1,"message":"m"}]}`,
+	} {
+		for n := range 20 {
+			f.Add(uint16(i*20+n), []byte(body))
+		}
+	}
+	f.Fuzz(func(t *testing.T, n uint16, body []byte) {
+		s, op := pick(false, n)
+		in, err := s.Decode(op, wire.Request{Body: body})
+		if err != nil {
+			var serr *wire.SerializationError
+			if !errors.As(err, &serr) {
+				t.Fatalf("error of another kind: %v", err)
+			}
+			return
+		}
+		if !json.Valid(body) && len(bytes.Trim(body, " \t\r\n")) > 0 {
+			t.Fatalf("accepted %q", body)
+		}
+		_ = s.Validate(op, in)
+		again, err := s.Decode(op, wire.Request{Body: s.AppendJSON(in, op.Input)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(in, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func FuzzQueryRequest(f *testing.F) {
+	for n := range uint16(100) {
+		f.Add(n, []byte("Action=CreateUser&UserName=a&Tags.member.1.Key=k&Tags.member.1.Value=v&Tags.member.7.Key=&DurationSeconds=900&Policy=%7B%7D"))
+	}
+	f.Fuzz(func(t *testing.T, n uint16, body []byte) {
+		s, op := pick(true, n)
+		in, err := s.Decode(op, wire.Request{Body: body})
+		if err != nil {
+			var serr *wire.SerializationError
+			if !errors.As(err, &serr) {
+				t.Fatalf("error of another kind: %v", err)
+			}
+			return
+		}
+		_ = s.Validate(op, in)
+	})
+}
