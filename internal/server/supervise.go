@@ -39,6 +39,11 @@ func Supervise(ctx context.Context, c Config, log *slog.Logger, ready func(Runni
 		return err
 	}
 	defer lock.Close()
+	for _, role := range []string{"edge", "control"} {
+		if err := endOrphan(ctx, c, role); err != nil {
+			return err
+		}
+	}
 	socks, err := listen(c)
 	if err != nil {
 		return err
@@ -188,9 +193,9 @@ func (s *supervisor) runRole(ctx context.Context, role string, names ...string) 
 	cmd.ExtraFiles = files
 	cmd.Env = append(os.Environ(), fds)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	// Ctrl-C reaches the whole foreground group; only the supervisor may decide what it means. A role dies with its supervisor,
-	// so that two controls never share one data directory.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	// Ctrl-C reaches the whole foreground group; only the supervisor may decide what it means. A supervisor that is killed
+	// leaves its roles serving; the next one ends them before it starts its own.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = childGrace
 	return cmd.Run()
@@ -251,4 +256,3 @@ func readConfig(dataDir string) (Config, error) {
 	}
 	return c, json.Unmarshal(b, &c)
 }
-

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Formatting, vet, staticcheck, and generated code that matches its models.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bad=$(go tool gofumpt -l cmd internal test)
+[ -z "$bad" ] || { echo "gofumpt: these files are not formatted:"; echo "$bad"; exit 1; }
+go vet ./...
+go tool staticcheck ./...
+echo "lint: ok"
