@@ -1,0 +1,93 @@
+package api
+
+import (
+	"context"
+	"fmt"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/wire"
+)
+
+// Call is one request whose sender is known: everything a handler may want to know about it beside its input.
+type Call struct {
+	Principal iam.Principal
+	// Scope is the caller's account and the region the request was signed for.
+	Scope     apprunner.Scope
+	RequestID string
+	UserAgent string
+}
+
+// Action is one operation of an AWS API as it is served here.
+type Action struct {
+	// Permissions are the questions to the policies that must all be answered with yes before Do runs. The input has been read
+	// but its constraints have not been checked: members may be missing or malformed. No questions: no permission is needed.
+	Permissions func(ctx context.Context, c Call, in any) ([]iam.Request, error)
+	// Do carries the action out. in and the output are the wire structs of the operation; an operation without output gives nil.
+	// Failures for the caller are *apprunner.Error.
+	Do func(ctx context.Context, c Call, in any) (any, error)
+}
+
+// Service is one AWS API: its wire description and those of its operations that are served, by name. An operation of the
+// description that is not among the actions is answered with UnknownOperationException.
+type Service struct {
+	API     *wire.Service
+	Actions map[string]Action
+	// Constraint is the code for a request that breaks a constraint of the model.
+	Constraint apprunner.Code
+	// Internal is the code for a fault of this server.
+	Internal apprunner.Code
+}
+
+// action makes an Action out of functions on the operation's own types.
+func action[In, Out any](permissions func(context.Context, Call, *In) ([]iam.Request, error), do func(context.Context, Call, *In) (*Out, error)) Action {
+	return Action{
+		Permissions: func(ctx context.Context, c Call, in any) ([]iam.Request, error) {
+			typed, ok := in.(*In)
+			if !ok {
+				return nil, fmt.Errorf("the action takes %T, not %T", typed, in)
+			}
+			return permissions(ctx, c, typed)
+		},
+		Do: func(ctx context.Context, c Call, in any) (any, error) {
+			typed, ok := in.(*In)
+			if !ok {
+				return nil, fmt.Errorf("the action takes %T, not %T", typed, in)
+			}
+			out, err := do(ctx, c, typed)
+			if err != nil {
+				return nil, err
+			}
+			return out, nil
+		},
+	}
+}
+
+// command is action for an operation that has no output.
+func command[In any](permissions func(context.Context, Call, *In) ([]iam.Request, error), do func(context.Context, Call, *In) error) Action {
+	a := action(permissions, func(ctx context.Context, c Call, in *In) (*struct{}, error) { return nil, do(ctx, c, in) })
+	run := a.Do
+	a.Do = func(ctx context.Context, c Call, in any) (any, error) {
+		_, err := run(ctx, c, in)
+		return nil, err
+	}
+	return a
+}
+
+// val reads an optional member; an absent one is the zero value.
+func val[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// given is a member for an answer; the zero value is left out.
+func given[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
