@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"slipway.dev/slipway/internal/edge"
+)
+
+// RunEdge is the edge role: it serves requests by the last table it was given until SIGTERM, then drains.
+func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
+	c, err := readConfig(dataDir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	lock, err := enterRole(ctx, c, "edge")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	files, err := inherited()
+	if err != nil {
+		return err
+	}
+	https, err := listenerFrom(files, "https")
+	if err != nil {
+		return err
+	}
+	http, err := listenerFrom(files, "http")
+	if err != nil {
+		return err
+	}
+	control, err := edge.ListenControl(c.edgeSocket())
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(c.HTTPSAddr)
+	if err != nil {
+		return fmt.Errorf("--https-addr %s: %w", c.HTTPSAddr, err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return fmt.Errorf("--https-addr %s: %w", c.HTTPSAddr, err)
+	}
+	s, err := edge.New(edge.Config{HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), Log: log})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// edgeSocket is where control reaches the edge.
+func (c Config) edgeSocket() string { return c.path("run", "edge.sock") }
