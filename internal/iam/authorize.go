@@ -1,0 +1,210 @@
+package iam
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/store"
+)
+
+// Authorize answers nil when the principal may do what the request asks, and an *apprunner.Error with CodeAccessDenied in the
+// form of §1.3 when it may not. Nothing is allowed that no policy allows; root of the resource's account is always allowed. The
+// keys about the principal and the time are filled in here, those about the call (aws:SourceIp and its kin) and the resource by
+// the caller.
+func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error {
+	if p.Type == TypeRoot && sameAccount(p.Account, q.Resource) {
+		return nil
+	}
+	set, tags, err := d.policiesOf(ctx, p)
+	if err != nil {
+		return fmt.Errorf("read the policies of %s: %w", p.ARN, err)
+	}
+	q.Context = d.principalContext(p, tags, q.Context)
+	if sameAccount(p.Account, q.Resource) && set.Decide(q) == Allow {
+		return nil
+	}
+	return Denied(p, q)
+}
+
+// Denied is the refusal of a request (§1.3).
+func Denied(p Principal, q Request) error {
+	return apprunner.Errorf(apprunner.CodeAccessDenied, "User: %s is not authorized to perform: %s on resource: %s", p.ARN, q.Action, q.Resource)
+}
+
+// sameAccount tells whether an ARN may be reached with the policies of an account alone. Names without an account, such as AWS
+// managed policies and "*", belong to everyone.
+func sameAccount(account, arn string) bool {
+	owner := AccountOf(arn)
+	return owner == "" || owner == "aws" || owner == account
+}
+
+// principalContext adds the keys about the principal and the time to those the caller knows (adjacent §2.4).
+func (d *Directory) principalContext(p Principal, tags map[string]string, known map[string][]string) map[string][]string {
+	now := d.now().UTC()
+	out := maps.Clone(known)
+	if out == nil {
+		out = make(map[string][]string)
+	}
+	set := func(key, value string) {
+		if value != "" {
+			out[key] = []string{value}
+		}
+	}
+	set("aws:PrincipalArn", p.PolicyARN())
+	set("aws:PrincipalAccount", p.Account)
+	set("aws:PrincipalType", principalTypeKey(p.Type))
+	set("aws:username", p.UserName)
+	set("aws:userid", p.ID)
+	set("aws:CurrentTime", now.Format(time.RFC3339))
+	set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
+	if p.Session != nil {
+		set("aws:TokenIssueTime", p.Session.IssuedAt.UTC().Format(time.RFC3339))
+	}
+	for k, v := range tags {
+		out["aws:PrincipalTag/"+k] = []string{v}
+	}
+	return out
+}
+
+// principalTypeKey is the value of aws:PrincipalType, which differs from the audit trail's word.
+func principalTypeKey(t PrincipalType) string {
+	switch t {
+	case TypeRoot:
+		return "Account"
+	case TypeUser:
+		return "User"
+	case TypeAssumedRole:
+		return "AssumedRole"
+	case TypeFederatedUser:
+		return "FederatedUser"
+	case TypeService:
+		return "Service"
+	}
+	return string(t)
+}
+
+// policiesOf collects what has a say about a principal, and its tags.
+func (d *Directory) policiesOf(ctx context.Context, p Principal) (set PolicySet, tags map[string]string, err error) {
+	err = d.db.View(ctx, func(tx *store.Tx) error {
+		var owners []string
+		var boundary string
+		switch p.Type {
+		case TypeRoot:
+			set.Identity, err = d.parseAll([]string{allowEverything}, IdentityPolicy)
+			return err
+		case TypeUser, TypeFederatedUser:
+			if owners, boundary, tags, err = userOwners(tx, p.ID); err != nil {
+				return err
+			}
+		case TypeAssumedRole:
+			if owners, boundary, tags, err = roleOwners(tx, p.Session); err != nil {
+				return err
+			}
+		case TypeService:
+			return nil
+		}
+		for _, owner := range owners {
+			docs, err := d.identityPolicies(tx, owner)
+			if err != nil {
+				return err
+			}
+			set.Identity = append(set.Identity, docs...)
+		}
+		set.Boundary, err = d.boundary(tx, boundary)
+		return err
+	})
+	if err == nil && p.Session != nil && len(p.Session.Policies) > 0 {
+		set.Session, err = d.parseAll(p.Session.Policies, IdentityPolicy)
+	}
+	return set, tags, err
+}
+
+// allowEverything stands in for policies where root acts across accounts.
+const allowEverything = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`
+
+// userOwners are the ids whose policies count for a user: itself and its groups. The user goes by id: one deleted and made again
+// under the same name is another.
+func userOwners(tx *store.Tx, userID string) (owners []string, boundary string, tags map[string]string, err error) {
+	var text string
+	found, err := tx.Get(`SELECT boundary, tags FROM iam_users WHERE id = $1`, []any{userID}, &boundary, &text)
+	if err != nil || !found {
+		return nil, "", nil, err
+	}
+	groups, err := column(tx, `SELECT group_id FROM iam_members WHERE user_id = $1`, userID)
+	return append([]string{userID}, groups...), boundary, decodeTags(text), err
+}
+
+// roleOwners are the ids whose policies count for a session: its role, as long as it is the same role.
+func roleOwners(tx *store.Tx, s *Session) (owners []string, boundary string, tags map[string]string, err error) {
+	role, found, err := findRole(tx, s.RoleARN)
+	if err != nil || !found || role.ID != s.RoleID {
+		return nil, "", nil, err
+	}
+	tags = maps.Clone(role.Tags)
+	if tags == nil {
+		tags = make(map[string]string)
+	}
+	maps.Copy(tags, s.Tags)
+	return []string{role.ID}, role.Boundary, tags, nil
+}
+
+// identityPolicies are the inline and attached policies of one user, group or role.
+func (d *Directory) identityPolicies(tx *store.Tx, owner string) ([]Document, error) {
+	texts, err := column(tx, `SELECT document FROM iam_inline_policies WHERE owner = $1`, owner)
+	if err != nil {
+		return nil, err
+	}
+	arns, err := column(tx, `SELECT policy_arn FROM iam_attachments WHERE owner = $1`, owner)
+	if err != nil {
+		return nil, err
+	}
+	for _, arn := range arns {
+		text, found, err := d.policyText(tx, arn)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			texts = append(texts, text)
+		}
+	}
+	return d.parseAll(texts, IdentityPolicy)
+}
+
+// column reads the one text column of a query.
+func column(tx *store.Tx, query string, args ...any) (out []string, err error) {
+	err = tx.Each(query, args, func(row store.Row) error {
+		var s string
+		err := row.Scan(&s)
+		out = append(out, s)
+		return err
+	})
+	return out, err
+}
+
+// boundary is the limit a managed policy sets; one that is gone allows nothing.
+func (d *Directory) boundary(tx *store.Tx, arn string) ([]Document, error) {
+	if arn == "" {
+		return nil, nil
+	}
+	text, found, err := d.policyText(tx, arn)
+	if err != nil || !found {
+		return []Document{}, err
+	}
+	return d.parseAll([]string{text}, IdentityPolicy)
+}
+
+func (d *Directory) parseAll(texts []string, kind DocumentKind) ([]Document, error) {
+	docs := make([]Document, 0, len(texts))
+	for _, text := range texts {
+		doc, err := d.parsed.parse(text, kind)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	return docs, nil
+}
