@@ -40,7 +40,7 @@ type ARN struct {
 	ID       string
 }
 
-var arnHead = regexp.MustCompile(`^arn:aws(?:-\w+)*:([a-z0-9.\\-]{0,63}):([a-z0-9.\\-]{0,63}):([0-9]{12}):([\w/-]{1,1011})$`)
+var arnHead = regexp.MustCompile(`^arn:aws(?:-\w+)*:([a-z0-9.\\-]{0,63}):([a-z0-9.\\-]{0,63}):([0-9]{12}):([\w/-]+)$`)
 
 // revisioned tells which kinds carry a revision between name and id.
 func revisioned(kind string) bool {
