@@ -1,0 +1,373 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/apprunner"
+)
+
+// mirrorKey guards one git directory: written by one, read by many.
+type mirrorKey = sync.RWMutex
+
+func (g *Git) mirrorsDir() string { return filepath.Join(g.cfg.Dir, "mirrors") }
+
+func (g *Git) mirrorDir(a Address) string {
+	sum := sha256.Sum256([]byte(a.Git))
+	return filepath.Join(g.mirrorsDir(), hex.EncodeToString(sum[:16])+".git")
+}
+
+func (g *Git) mirrorLock(dir string) *mirrorKey {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mirrors[dir] == nil {
+		g.mirrors[dir] = new(mirrorKey)
+	}
+	return g.mirrors[dir]
+}
+
+// obtain brings the wanted commit into the store and gives its id.
+func (g *Git) obtain(ctx context.Context, t *target) (string, error) {
+	switch {
+	case t.hosted && t.commit != "":
+		return t.commit, g.ensure(ctx, t, t.commit)
+	case t.hosted:
+		return g.head(ctx, t)
+	case t.commit != "":
+		return t.commit, g.obtainCommit(ctx, t, t.commit)
+	}
+	ref := mirrorRef(t.branch)
+	if t.local != "" {
+		// Nothing moved since the last time: no process is needed at all.
+		if now, err := g.refs.read(t.local, "refs/heads/"+t.branch); err == nil && now != "" {
+			if have, err := g.refs.read(t.store, ref); err == nil && have == now {
+				return now, nil
+			}
+		}
+	}
+	if err := g.update(ctx, t, "refs/heads/"+t.branch, ref); err != nil {
+		if isMissingRef(err) {
+			return "", g.missingBranch(ctx, t)
+		}
+		return "", err
+	}
+	sha, err := g.refs.read(t.store, ref)
+	if err == nil && sha == "" {
+		err = fmt.Errorf("git fetched %s but left no reference", t.branch)
+	}
+	return sha, err
+}
+
+// obtainCommit asks the server for one commit even where the mirror has it: only the server knows whether these credentials may still
+// see the repository.
+func (g *Git) obtainCommit(ctx context.Context, t *target, sha string) error {
+	err := g.update(ctx, t, sha, mirrorRef(sha))
+	if err == nil || !isMissingRef(err) {
+		return err
+	}
+	if g.has(ctx, t, sha) {
+		return nil
+	}
+	return noCommit(t.ref, sha)
+}
+
+// ensure makes sure that a commit is in the store.
+func (g *Git) ensure(ctx context.Context, t *target, sha string) error {
+	switch {
+	case !isHash(sha):
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "%q is not a full commit id.", clip(sha))
+	case g.has(ctx, t, sha):
+		return nil
+	case t.hosted:
+		return noCommit(t.ref, sha)
+	}
+	return g.obtainCommit(ctx, t, sha)
+}
+
+func (g *Git) has(ctx context.Context, t *target, sha string) bool {
+	t.lock.RLock()
+	defer t.lock.RUnlock()
+	if _, err := os.Stat(t.store); err != nil {
+		return false
+	}
+	return g.run(ctx, job{args: []string{"cat-file", "-e", sha + "^{commit}"}, env: []string{"GIT_DIR=" + t.store}, confinement: confinement{read: []string{t.store}}}) == nil
+}
+
+// mirrorRef is where a mirror keeps what it fetched for a branch or commit: a name that cannot clash with another branch's directory.
+func mirrorRef(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "refs/slipway/" + hex.EncodeToString(sum[:16])
+}
+
+// isMissingRef tells that the server was reached and does not have, or does not hand out, what was asked for.
+func isMissingRef(err error) bool {
+	var failed *runError
+	if !errors.As(err, &failed) {
+		return false
+	}
+	for _, text := range []string{"couldn't find remote ref", "not our ref", "unadvertised object", "no such remote ref"} {
+		if strings.Contains(failed.stderr, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// update fetches one reference or commit into the mirror. A mirror that git cannot work with is made afresh once: it is a cache.
+func (g *Git) update(ctx context.Context, t *target, from, to string) error {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	j, release, err := g.access(t)
+	if err != nil {
+		return err
+	}
+	defer release()
+	j.args = []string{
+		"fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance",
+		"--update-shallow", "--force", "--refmap=", t.ref.Git, "+" + from + ":" + to,
+	}
+	j.env = append(j.env, "GIT_DIR="+t.store)
+	j.write = append(j.write, t.store)
+	format := hashFormat(from)
+	for attempt := 0; ; attempt++ {
+		if err := makeMirror(t.store, format); err != nil {
+			return fmt.Errorf("make a mirror of %s: %w", t.ref.name(), err)
+		}
+		err := g.run(ctx, j)
+		again, other := spoiled(t, err)
+		if !again || attempt > 0 {
+			return err
+		}
+		format = or(other, format)
+		if err := os.RemoveAll(t.store); err != nil {
+			return fmt.Errorf("remove the broken mirror of %s: %w", t.ref.name(), err)
+		}
+	}
+}
+
+// spoiled tells whether a fetch may have failed because of the mirror, and the object format it ought to have where that is known.
+func spoiled(t *target, err error) (again bool, format string) {
+	var failed *runError
+	if !errors.As(err, &failed) || isMissingRef(err) {
+		return false, ""
+	}
+	if strings.Contains(failed.stderr, "mismatched algorithms") || strings.Contains(failed.stderr, "the receiving end does not support this repository's hash") {
+		return true, "sha256"
+	}
+	return apprunner.CodeOf(explain(t.ref, 0, err)) == apprunner.CodeInternal && !strings.Contains(failed.stderr, "No space left"), ""
+}
+
+func hashFormat(name string) string {
+	if isHash(name) && len(name) == 64 {
+		return "sha256"
+	}
+	return "sha1"
+}
+
+// makeMirror lays out an empty bare repository, which costs no process, and clears the locks an earlier run left when it was killed.
+func makeMirror(dir, format string) error {
+	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err == nil {
+		return clearLocks(dir)
+	}
+	return initBare(dir, format, "")
+}
+
+// initBare makes a bare repository; HEAD is written last, so that a half-made one is made again.
+func initBare(dir, format, more string) error {
+	for _, d := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "refs/slipway"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return err
+		}
+	}
+	config := "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n" + more
+	if format == "sha256" {
+		config = "[core]\n\trepositoryformatversion = 1\n\tfilemode = true\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n" + more
+	}
+	if err := writeFile(filepath.Join(dir, "config"), []byte(config), 0o600); err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, "HEAD"), []byte("ref: refs/heads/main\n"), 0o600)
+}
+
+func clearLocks(dir string) error {
+	now := time.Now()
+	if err := os.Chtimes(dir, now, now); err != nil { // when it was last of use, see sweep
+		return err
+	}
+	for _, pattern := range []string{"*.lock", "refs/slipway/*.lock", "objects/pack/tmp_*", "objects/tmp_*", "objects/incoming-*"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := os.RemoveAll(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// access is the part of a job that reaches the repository: protocols, paths, credentials. The caller releases it after the run.
+func (g *Git) access(t *target) (job, func(), error) {
+	switch t.ref.Scheme {
+	case "ssh":
+		if !t.hosted {
+			return g.accessSSH(t.ref.cred)
+		}
+	case "http", "https":
+		if !t.hosted {
+			return g.accessHTTP(t.ref)
+		}
+	}
+	read := t.paths
+	if t.hosted {
+		read = []string{t.local}
+	}
+	return job{protocols: "file", confinement: confinement{read: read, foreign: !t.hosted}}, func() {}, nil
+}
+
+// helper hands the credential over to git. It only answers for the host it was configured for, so a redirect elsewhere gets nothing.
+const helper = `!f() { test "$1" = get && cat /proc/self/fd/3; }; f`
+
+// accessHTTP passes the credential through an anonymous file in memory: not on a command line, not in the environment, not on disk.
+func (g *Git) accessHTTP(r repositoryRef) (job, func(), error) {
+	j := job{protocols: "https", confinement: confinement{network: true}}
+	if r.Scheme == "http" {
+		j.protocols = "http:https" // servers redirect from one to the other
+	}
+	user, password, ok := r.cred.basic(r.Host)
+	if !ok {
+		return j, func() {}, nil
+	}
+	if strings.ContainsAny(user+password, "\r\n\x00") {
+		return j, nil, apprunner.Errorf(apprunner.CodeInvalidRequest, "The credential for %s holds a line break.", r.hostName()).WithHint("Give it again without.")
+	}
+	fd, err := unix.MemfdCreate("credential", unix.MFD_CLOEXEC)
+	if err != nil {
+		return j, nil, fmt.Errorf("pass a credential: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "credential")
+	if _, err := fmt.Fprintf(f, "username=%s\npassword=%s\n", user, password); err != nil {
+		return j, nil, errors.Join(fmt.Errorf("pass a credential: %w", err), f.Close())
+	}
+	u, err := url.Parse(r.Git)
+	if err != nil {
+		return j, nil, errors.Join(fmt.Errorf("pass a credential: %w", err), f.Close())
+	}
+	j.files = []*os.File{f}
+	j.env = []string{"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=credential." + u.Scheme + "://" + u.Host + ".helper", "GIT_CONFIG_VALUE_0=" + helper}
+	return j, func() { f.Close() }, nil
+}
+
+// accessSSH writes the key into a directory of its own that goes with the run: ssh takes keys from files only.
+func (g *Git) accessSSH(c Credential) (job, func(), error) {
+	dir, err := os.MkdirTemp(g.runs, "ssh-*")
+	if err != nil {
+		return job{}, nil, fmt.Errorf("pass a key: %w", err)
+	}
+	release := func() { _ = os.RemoveAll(dir) } // what is left, the next start removes
+	identity, known, strict := "none", filepath.Join(g.known, "known_hosts"), "accept-new"
+	if c.PrivateKey != "" {
+		identity = filepath.Join(dir, "key")
+		key := strings.TrimRight(strings.ReplaceAll(c.PrivateKey, "\r\n", "\n"), "\n") + "\n"
+		err = os.WriteFile(identity, []byte(key), 0o600)
+	}
+	if c.KnownHosts != "" {
+		known, strict = filepath.Join(dir, "known_hosts"), "yes"
+		err = errors.Join(err, os.WriteFile(known, []byte(c.KnownHosts+"\n"), 0o600))
+	}
+	if err != nil {
+		release()
+		return job{}, nil, fmt.Errorf("pass a key: %w", err)
+	}
+	command := []string{"ssh", "-F", "none"}
+	for _, option := range []string{
+		"BatchMode=yes", "StrictHostKeyChecking=" + strict, "UserKnownHostsFile=" + quoteSSH(known), "IdentityFile=" + quoteSSH(identity), "IdentitiesOnly=yes",
+		"IdentityAgent=none", "ClearAllForwardings=yes", "PermitLocalCommand=no", "UpdateHostKeys=no", "ControlPath=none",
+		"ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=3",
+	} {
+		command = append(command, "-o", quoteShell(option))
+	}
+	return job{
+		protocols: "ssh", env: []string{"GIT_SSH_COMMAND=" + strings.Join(command, " "), "GIT_SSH_VARIANT=ssh"},
+		confinement: confinement{read: []string{dir}, write: []string{g.known}, network: true},
+	}, release, nil
+}
+
+func quoteShell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// quoteSSH protects blanks and percent signs of a path in an ssh option.
+func quoteSSH(path string) string { return `"` + strings.ReplaceAll(path, "%", "%%") + `"` }
+
+const (
+	sweepEvery    = time.Hour
+	keepMirror    = 30 * 24 * time.Hour // unused
+	packsPerStore = 24                  // more are merged into one
+)
+
+// Run keeps the mirrors small until ctx ends: those with many packs are packed anew, those unused for 30 days removed.
+func (g *Git) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := g.sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			g.cfg.Log.Warn("tidy the repository mirrors", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (g *Git) sweep(ctx context.Context, now time.Time) error {
+	entries, err := os.ReadDir(g.mirrorsDir())
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, e := range entries {
+		dir := filepath.Join(g.mirrorsDir(), e.Name())
+		st, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && now.Sub(st.ModTime()) > keepMirror {
+			lock := g.mirrorLock(dir)
+			lock.Lock()
+			err = os.RemoveAll(dir)
+			lock.Unlock()
+		} else if err == nil {
+			err = g.repack(ctx, dir)
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// repack merges the packs of a git directory where there are many. Objects nobody refers to go after an hour, so that a reader who just
+// looked up a commit still finds it.
+func (g *Git) repack(ctx context.Context, dir string) error {
+	packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*.pack"))
+	if err != nil || len(packs) <= packsPerStore {
+		return err
+	}
+	lock := g.mirrorLock(dir)
+	lock.Lock()
+	defer lock.Unlock()
+	return g.run(ctx, job{args: []string{"gc", "--quiet", "--prune=1.hour.ago"}, env: []string{"GIT_DIR=" + dir}, confinement: confinement{write: []string{dir}}})
+}
