@@ -1,0 +1,243 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/store"
+)
+
+// Layer is one unpacked layer: a directory shared by all images and instances that have it. Nobody may write to it.
+type Layer struct {
+	DiffID string // digest of the uncompressed tar
+	Dir    string // absolute
+}
+
+const zstdWindow = 128 << 20 // the largest window zstd's own tools use without being asked
+
+func (s *Store) layerDir(diffID string) string {
+	return filepath.Join(s.dir, "layers", digestHex(diffID))
+}
+
+func (s *Store) hasLayer(diffID string) bool {
+	_, err := os.Lstat(s.layerDir(diffID))
+	return err == nil
+}
+
+// unpackLayer makes the tree of a layer out of its blob, once however many ask. The caller holds leases on both.
+func (s *Store) unpackLayer(ctx context.Context, blob, diffID string) error {
+	if s.hasLayer(diffID) {
+		return nil
+	}
+	return s.shared.do(ctx, layerKey(diffID), func(ctx context.Context) error {
+		if s.hasLayer(diffID) {
+			return nil
+		}
+		// The flight may outlive the caller whose leases protect it.
+		held := s.leases.take(layerKey(diffID), blob)
+		defer held.release()
+		f, err := s.openBlob(blob)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := s.unpackStream(ctx, f, diffID); err != nil {
+			return layerFailure(blob, err)
+		}
+		return nil
+	})
+}
+
+// layerFailure says which layer an error is about.
+func layerFailure(blob string, err error) error {
+	var own *apprunner.Error
+	if !errors.As(err, &own) {
+		return fmt.Errorf("unpack layer %s: %w", blob, err)
+	}
+	e := *own
+	e.Message = "Layer " + blob + " of the image was refused: " + own.Message
+	return &e
+}
+
+func (s *Store) unpackStream(ctx context.Context, compressed io.Reader, diffID string) error {
+	plain, err := decompress(compressed)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	hash := sha256.New()
+	dir, got, err := s.unpackTemp(ctx, io.TeeReader(plain, hash))
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) // has no effect once it was adopted
+	if sum := sumDigest(hash); sum != diffID {
+		return refuse("its content is %s, the image's configuration promises %s", sum, diffID)
+	}
+	return s.adoptLayer(ctx, dir, diffID, got)
+}
+
+// unpackTemp unpacks into a fresh directory that is not a layer yet.
+func (s *Store) unpackTemp(ctx context.Context, plain io.Reader) (dir string, got unpacked, err error) {
+	dir, err = os.MkdirTemp(s.tmpDir(), "layer-")
+	if err != nil {
+		return "", unpacked{}, fmt.Errorf("make a temporary directory: %w", err)
+	}
+	// MkdirTemp keeps others out; an overlay shows this mode as that of its root. Config.Dir keeps others out as well.
+	err = os.Chmod(dir, 0o755)
+	if err == nil {
+		got, err = unpackTar(ctx, plain, dir, s.limits)
+	}
+	if err != nil {
+		return "", unpacked{}, errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, got, nil
+}
+
+// adoptLayer makes an unpacked directory the layer of that diff id. Its files may still be on their way to the disk: until
+// syncLayers has seen to that, the layer counts for this boot of the machine only.
+func (s *Store) adoptLayer(ctx context.Context, dir, diffID string, got unpacked) error {
+	err := s.db.Update(ctx, func(tx *store.Tx) error {
+		return tx.Exec(`INSERT INTO image_layers (diff_id, bytes, entries, boot_id, created_us) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (diff_id) DO UPDATE SET bytes = excluded.bytes, entries = excluded.entries, boot_id = excluded.boot_id`,
+			diffID, got.bytes, got.entries, s.bootID, store.Micros(s.now()))
+	})
+	if err != nil {
+		return fmt.Errorf("record layer %s: %w", diffID, err)
+	}
+	err = os.Rename(dir, s.layerDir(diffID))
+	if errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
+		return nil // an Append and a pull made the same layer at the same time
+	}
+	if err != nil {
+		return fmt.Errorf("name layer %s: %w", diffID, err)
+	}
+	s.poke(s.unsynced)
+	return nil
+}
+
+// syncLayers makes sure that all layers unpacked so far survive a power failure.
+func (s *Store) syncLayers(ctx context.Context) error {
+	var ids []string
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		return tx.Each(`SELECT diff_id FROM image_layers WHERE boot_id <> ''`, nil, scanStrings(&ids))
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	d, err := os.Open(filepath.Join(s.dir, "layers"))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("sync layers: %w", err)
+	}
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		for _, id := range ids {
+			if err := tx.Exec(`UPDATE image_layers SET boot_id = '' WHERE diff_id = $1`, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// recoverLayers brings directories and records together after a start: a layer counts when it has both, and was synced or
+// unpacked in this boot. Everything else is unpacked again when it is wanted.
+func (s *Store) recoverLayers(ctx context.Context) error {
+	known := map[string]bool{}
+	var drop []string
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		return tx.Each(`SELECT diff_id, boot_id FROM image_layers`, nil, func(row store.Row) error {
+			var id, boot string
+			if err := row.Scan(&id, &boot); err != nil {
+				return err
+			}
+			if (boot == "" || boot == s.bootID) && s.hasLayer(id) {
+				known[digestHex(id)] = true
+			} else {
+				drop = append(drop, id)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("read the layers: %w", err)
+	}
+	if err := s.removeUnknownLayers(known); err != nil {
+		return err
+	}
+	return s.db.Update(ctx, func(tx *store.Tx) error {
+		for _, id := range drop {
+			if err := tx.Exec(`DELETE FROM image_layers WHERE diff_id = $1`, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) removeUnknownLayers(known map[string]bool) error {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "layers"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if known[e.Name()] {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir, "layers", e.Name())); err != nil {
+			return fmt.Errorf("remove an unfinished layer: %w", err)
+		}
+	}
+	return nil
+}
+
+// bootID tells this boot of the machine from every other; it changes at each call where the kernel does not say, so that
+// nothing unsynced is ever trusted.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return apprunner.NewUUID()
+	}
+	return strings.TrimSpace(string(id))
+}
+
+// decompress looks at the first bytes, as all container tools do: media types are often wrong about compression.
+func decompress(r io.Reader) (io.ReadCloser, error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	head, err := br.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		zr, err := gzip.NewReader(br)
+		if err != nil {
+			return nil, refuse("it is not a gzip file: %v", err)
+		}
+		return zr, nil
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
+		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, refuse("it is not a zstd file: %v", err)
+		}
+		return zr.IOReadCloser(), nil
+	}
+	return io.NopCloser(br), nil
+}
