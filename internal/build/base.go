@@ -1,0 +1,169 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"slipway.dev/slipway/internal/apprunner"
+)
+
+// base chooses the version of the runtime and returns its image, made or fetched where it is not here yet.
+func (b *Builder) base(ctx context.Context, p plan, log Log) (Image, string, error) {
+	available := b.versions(p.runtime)
+	if len(available) == 0 {
+		return Image{}, "", b.noRuntime(p.runtime)
+	}
+	choice, err := chooseVersion(p.runtime, p.lock, p.engines, available)
+	if err != nil {
+		return Image{}, "", apprunner.Errorf(apprunner.CodeInvalidRequest, "%s%s.", where(p), capitalised(err.Error(), p))
+	}
+	if choice.note != "" {
+		log.Step("warning: %s.", choice.note)
+	}
+	image, err := b.image(ctx, p.runtime, choice.version, log)
+	if err != nil {
+		return Image{}, "", err
+	}
+	log.Step("The build runs on runtime %s, version %s.", p.runtime.FileName(), choice.version)
+	return image, choice.version, nil
+}
+
+// where is the place in the configuration file that a fault of the version is about.
+func where(p plan) string {
+	if p.lock == "" {
+		return ""
+	}
+	return p.at
+}
+
+func capitalised(text string, p plan) string {
+	if where(p) != "" || text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// versions lists what there is of a runtime: configured images, and what recipes make.
+func (b *Builder) versions(runtime apprunner.Runtime) []string {
+	var list []string
+	for version := range b.RuntimeImages[runtime] {
+		list = append(list, version)
+	}
+	for _, r := range b.recipes {
+		if r.runtime == runtime {
+			list = append(list, r.version)
+		}
+	}
+	slices.SortFunc(list, compareVersions)
+	return slices.Compact(list)
+}
+
+// noRuntime names the runtimes that this server has instead.
+func (b *Builder) noRuntime(runtime apprunner.Runtime) error {
+	var have []string
+	for _, other := range apprunner.Runtimes() {
+		if len(b.versions(other)) > 0 {
+			have = append(have, fmt.Sprintf("%s (%s)", other, other.FileName()))
+		}
+	}
+	return apprunner.Errorf(apprunner.CodeInvalidRequest, "The runtime %s (%s) is not available on this server. Available are %s.", runtime, runtime.FileName(), strings.Join(have, ", ")).
+		WithHint("The operator can add it by configuring an image reference for the runtime; or deploy a ready image as an image service.")
+}
+
+// image returns the image of a runtime version.
+func (b *Builder) image(ctx context.Context, runtime apprunner.Runtime, version string, log Log) (Image, error) {
+	at := slices.IndexFunc(b.recipes, func(r recipe) bool { return r.runtime == runtime && r.version == version })
+	if reference := b.RuntimeImages[runtime][version]; reference != "" {
+		image, err := b.Images.Pull(ctx, reference)
+		if err == nil {
+			return image, nil
+		}
+		if at < 0 || ctx.Err() != nil {
+			return Image{}, fmt.Errorf("pull the image of runtime %s %s: %w", runtime.FileName(), version, err)
+		}
+		log.Step("The runtime image %s cannot be pulled (%v); the runtime is made on this machine instead.", reference, err)
+	}
+	return b.homemade(ctx, b.recipes[at], log)
+}
+
+// homemade returns the image that a recipe makes. Finished layers come from the user's cache; the image is assembled from them
+// once for each installation.
+func (b *Builder) homemade(ctx context.Context, r recipe, log Log) (Image, error) {
+	unlock, err := b.bases.lock(ctx, r.key())
+	if err != nil {
+		return Image{}, err
+	}
+	defer unlock()
+	record := filepath.Join(b.importedDir(), r.key())
+	if digest, err := os.ReadFile(record); err == nil {
+		if image, err := b.Images.Get(ctx, string(digest)); err == nil {
+			return image, nil
+		}
+		// The store lost it, or is a new one: assemble it again.
+	}
+	image, err := b.assemble(ctx, r, log)
+	if err != nil {
+		return Image{}, fmt.Errorf("prepare runtime %s: %w", r.title(), err)
+	}
+	if err := b.Images.Pin(ctx, "runtime/"+r.key(), image.Digest); err != nil {
+		return Image{}, fmt.Errorf("prepare runtime %s: %w", r.title(), err)
+	}
+	return image, writeFile(record, []byte(image.Digest))
+}
+
+func (b *Builder) assemble(ctx context.Context, r recipe, log Log) (Image, error) {
+	k := kitchen{dir: b.RuntimesDir, mirror: b.DebianMirror, npm: b.NPM, log: log}
+	files := make([]string, len(r.layers))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, layer := range r.layers {
+		group.Go(func() (err error) {
+			files[i], err = k.layer(groupCtx, layer)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Image{}, err
+	}
+	var image Image
+	for i, name := range files {
+		var settings ImageSettings
+		if i == len(files)-1 {
+			settings = ImageSettings{Env: r.env, WorkingDir: appDir, Cmd: []string{"/bin/sh"}}
+		}
+		var err error
+		if image, err = b.appendFile(ctx, image, name, settings); err != nil {
+			return Image{}, err
+		}
+	}
+	return image, nil
+}
+
+func (b *Builder) appendFile(ctx context.Context, base Image, name string, settings ImageSettings) (Image, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return Image{}, err
+	}
+	defer file.Close()
+	return b.Images.Append(ctx, base, io.Reader(file), settings)
+}
+
+// writeFile replaces a small file at once.
+func writeFile(name string, data []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(data)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
+}
