@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // conns knows every open client connection, whichever way it is served.
@@ -19,6 +20,7 @@ type clientConn struct {
 	net.Conn
 	books  *conns
 	closed atomic.Bool
+	h1     atomic.Pointer[h1Conn] // while served by the own HTTP/1.1 path
 }
 
 func (c *conns) add(nc net.Conn) *clientConn {
@@ -87,4 +89,15 @@ func (c *conns) all() []*clientConn {
 		out = append(out, cc)
 	}
 	return out
+}
+
+// watch looks at the time of every connection of the own HTTP/1.1 path. drainingSince is 0 while the edge is not draining.
+func (c *conns) watch(now, drainingSince time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for cc := range c.open {
+		if h1 := cc.h1.Load(); h1 != nil {
+			h1.watch(now, drainingSince)
+		}
+	}
 }

@@ -20,7 +20,8 @@ import (
 // stdFront is the front door on net/http: HTTP/2, upgrades, redirects and what the own HTTP/1.1 path hands over.
 type stdFront struct {
 	edge     *Server
-	server   *http.Server
+	server   *http.Server // of HTTP/1 connections handed over: one request each, so that every request passes the own parser
+	over2    *http.Server // of HTTP/2 connections
 	redirect *http.Server
 	h2       *http2.Server
 	listener *handover // HTTP/1 connections handed over by the own path
@@ -32,15 +33,19 @@ type stdFront struct {
 func newStdFront(s *Server) (*stdFront, error) {
 	f := &stdFront{edge: s, listener: newHandover(), plain: newHandover()}
 	errLog := slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug)
-	f.server = &http.Server{
-		Handler: f, ReadHeaderTimeout: s.limits.HeadRead, IdleTimeout: s.limits.ClientIdle,
-		MaxHeaderBytes: s.limits.HeadBytes, ErrorLog: errLog,
+	server := func() *http.Server {
+		return &http.Server{
+			Handler: f, ReadHeaderTimeout: s.limits.HeadRead, IdleTimeout: s.limits.ClientIdle,
+			MaxHeaderBytes: s.limits.HeadBytes, ErrorLog: errLog, DisableGeneralOptionsHandler: true,
+		}
 	}
+	f.server, f.over2 = server(), server()
+	f.server.SetKeepAlivesEnabled(false)
 	f.h2 = &http2.Server{
 		MaxConcurrentStreams: uint32(s.limits.StreamsPerConn), IdleTimeout: s.limits.ClientIdle,
 		ReadIdleTimeout: s.limits.ClientStall, WriteByteTimeout: s.limits.ClientStall,
 	}
-	if err := http2.ConfigureServer(f.server, f.h2); err != nil {
+	if err := http2.ConfigureServer(f.over2, f.h2); err != nil {
 		return nil, err
 	}
 	f.redirect = &http.Server{
@@ -71,8 +76,7 @@ func (f *stdFront) run() {
 func (f *stdFront) beginDrain() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	f.server.SetKeepAlivesEnabled(false)
-	f.server.Shutdown(ctx)
+	f.over2.Shutdown(ctx)
 	f.redirect.Shutdown(ctx)
 }
 
@@ -81,6 +85,7 @@ func (f *stdFront) close() {
 	f.listener.Close()
 	f.plain.Close()
 	f.server.Close()
+	f.over2.Close()
 	f.redirect.Close()
 	f.upstream.CloseIdleConnections()
 }
@@ -88,7 +93,7 @@ func (f *stdFront) close() {
 func (f *stdFront) serveRedirect(cc *clientConn) { f.plain.give(cc) }
 
 func (f *stdFront) serveHTTP2(conn *tls.Conn) {
-	f.h2.ServeConn(conn, &http2.ServeConnOpts{BaseConfig: f.server, Handler: f})
+	f.h2.ServeConn(conn, &http2.ServeConnOpts{BaseConfig: f.over2, Handler: f})
 	conn.Close()
 }
 

@@ -306,7 +306,7 @@ func (r *routing) eachBackend(f func(*backend)) {
 }
 
 // reap closes the connections to instances that have been unused since before cutoff.
-func (r *routing) reap(cutoff time.Time) {
+func (r *routing) reap(cutoff time.Duration) {
 	r.eachBackend(func(b *backend) { b.pool.reap(cutoff) })
 }
 

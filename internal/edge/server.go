@@ -66,9 +66,12 @@ type Server struct {
 
 	publishing sync.Mutex
 	draining   atomic.Bool
-	drainOnce  sync.Once
-	stopAccept chan struct{} // closed when draining begins
-	cancel     context.CancelFunc
+	// drainingSince is when draining began, since started; 0 before.
+	drainingSince atomic.Int64
+	date          atomic.Pointer[string] // the Date header line of this second
+	drainOnce     sync.Once
+	stopAccept    chan struct{} // closed when draining begins
+	cancel        context.CancelFunc
 }
 
 // New makes an edge and loads the table it was routing by before; it serves nothing until [Server.Run].
@@ -85,6 +88,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, limits: cfg.Limits.withDefaults(), hub: newHub(now), started: now,
 		stopAccept: make(chan struct{}), cancel: cancel,
 	}
+	s.date.Store(dateLine(now))
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
 	s.tlsConfig = &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
@@ -160,6 +164,7 @@ func (s *Server) each(f func(net.Listener, func(*clientConn))) {
 // BeginDrain makes Run end gracefully. It returns at once and may be called repeatedly.
 func (s *Server) BeginDrain() {
 	s.drainOnce.Do(func() {
+		s.drainingSince.Store(max(int64(s.now()), 1))
 		s.draining.Store(true)
 		close(s.stopAccept)
 		s.hub.changed()
@@ -206,11 +211,11 @@ func (s *Server) serveTLS(cc *clientConn) {
 		s.std.serveHTTP2(conn)
 		return
 	}
-	s.std.listener.give(conn)
+	s.serveH1(cc, conn)
 }
 
 // servePlain serves HTTP/1.1 without TLS.
-func (s *Server) servePlain(cc *clientConn) { s.std.listener.give(cc) }
+func (s *Server) servePlain(cc *clientConn) { s.serveH1(cc, cc) }
 
 // tick looks at the limits that need no precision.
 func (s *Server) tick(ctx context.Context) {
@@ -220,8 +225,11 @@ func (s *Server) tick(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-ticker.C:
-			s.routing.reap(now.Add(-s.limits.UpstreamIdle))
+		case wall := <-ticker.C:
+			now := s.now()
+			s.date.Store(dateLine(wall))
+			s.conns.watch(now, time.Duration(s.drainingSince.Load()))
+			s.routing.reap(now - s.limits.UpstreamIdle)
 		}
 	}
 }

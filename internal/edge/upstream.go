@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -19,11 +20,44 @@ type upstreamPool struct {
 // upstreamConn is a connection to an instance.
 type upstreamConn struct {
 	net.Conn
-	idleSince time.Time
+	idleSince time.Duration // since the edge started
+
+	raw   syscall.RawConn
+	peek  func(fd uintptr) bool // bound once, so that asking allocates nothing
+	alive bool
 }
 
-// get returns an unused connection, or nil.
-func (p *upstreamPool) get() *upstreamConn {
+// stale tells whether the instance has closed the connection, or sent something nobody asked for.
+func (c *upstreamConn) stale() bool {
+	if c.raw == nil {
+		raw, err := c.Conn.(*net.TCPConn).SyscallConn()
+		if err != nil {
+			return true
+		}
+		c.raw = raw
+		c.peek = func(fd uintptr) bool {
+			var b [1]byte
+			_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			c.alive = err == syscall.EAGAIN
+			return true
+		}
+	}
+	return c.raw.Read(c.peek) != nil || !c.alive
+}
+
+// get returns an unused connection, or nil. With sure, one that the instance closed is not returned: that is for requests that
+// cannot be sent twice.
+func (p *upstreamPool) get(sure bool) *upstreamConn {
+	for {
+		c := p.pop()
+		if c == nil || !sure || !c.stale() {
+			return c
+		}
+		c.Close()
+	}
+}
+
+func (p *upstreamPool) pop() *upstreamConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.idle)
@@ -37,7 +71,7 @@ func (p *upstreamPool) get() *upstreamConn {
 }
 
 // put keeps c for the next request, or closes it when there are enough.
-func (p *upstreamPool) put(c *upstreamConn, now time.Time) {
+func (p *upstreamPool) put(c *upstreamConn, now time.Duration) {
 	c.idleSince = now
 	p.mu.Lock()
 	if p.closed || len(p.idle) >= p.limit {
@@ -50,10 +84,10 @@ func (p *upstreamPool) put(c *upstreamConn, now time.Time) {
 }
 
 // reap closes what has been unused since before cutoff.
-func (p *upstreamPool) reap(cutoff time.Time) {
+func (p *upstreamPool) reap(cutoff time.Duration) {
 	p.mu.Lock()
 	n := 0
-	for n < len(p.idle) && p.idle[n].idleSince.Before(cutoff) {
+	for n < len(p.idle) && p.idle[n].idleSince < cutoff {
 		n++
 	}
 	old := append([]*upstreamConn(nil), p.idle[:n]...)

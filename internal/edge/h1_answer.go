@@ -1,0 +1,223 @@
+package edge
+
+import (
+	"io"
+	"strconv"
+)
+
+// framing is how the end of an answer's body is known.
+type framing uint8
+
+const (
+	frameNone   framing = iota // there is no body
+	frameLength                // Content-Length
+	frameChunks                // chunked, passed on as it is
+	frameClose                 // the instance closes; chunked to the client
+)
+
+// maxInterim bounds the 1xx answers before the final one.
+const maxInterim = 32
+
+// answer passes the instance's answer on. Its first bytes are in up.
+func (x *h1Exchange) answer() outcome {
+	for range maxInterim {
+		end, f := x.readAnswerHead()
+		if f == nil {
+			f = x.ans.parseAnswer(x.up[x.ur:end], x.c.s.limits.Headers)
+		}
+		if f != nil {
+			return x.fail(f)
+		}
+		x.ur = end
+		if x.ans.status >= 200 {
+			return x.pass()
+		}
+		if x.ans.status == 101 || !x.passInterim() {
+			return x.fail(failBadAnswer)
+		}
+	}
+	return x.fail(failBadAnswer)
+}
+
+// readAnswerHead reads until a whole head is in up and returns where it ends.
+func (x *h1Exchange) readAnswerHead() (end int, f *failure) {
+	scan := x.ur
+	for {
+		if end, scan, f = scanHead(x.up[:x.uw], scan, false); end != 0 || f != nil {
+			return end, f
+		}
+		if x.uw == len(x.up) {
+			if len(x.up) >= x.c.s.limits.HeadBytes {
+				return 0, failBadAnswer
+			}
+			x.up = append(x.up, make([]byte, len(x.up))...)
+		}
+		n, err := x.conn.Read(x.up[x.uw:])
+		if x.uw += n; n == 0 && err != nil {
+			return 0, failBroken
+		}
+	}
+}
+
+// passInterim passes a 1xx answer on.
+func (x *h1Exchange) passInterim() bool {
+	x.out = x.appendAnswerHead(x.out[:0], passInterim)
+	x.out = append(x.out, "\r\n"...)
+	_, err := x.c.nc.Write(x.out)
+	return err == nil
+}
+
+// pass passes the final answer on and says what becomes of the client's connection.
+func (x *h1Exchange) pass() outcome {
+	a := &x.ans
+	how := x.framing()
+	reuse := how != frameClose && (a.minor == 1 && !a.close || a.minor == 0 && a.keepAlive) && !(a.chunked && a.length >= 0)
+	keep := !x.req.close && !x.c.s.draining.Load() && x.bodyDone()
+	x.status = a.status
+	x.out = x.appendAnswer(x.out[:0], how, keep)
+	if !x.passBody(how, &reuse) {
+		x.drop()
+		return closeNow
+	}
+	intact := x.c.leave()
+	if reuse && intact && x.bodyDone() {
+		x.backend.pool.put(x.conn, x.c.s.now())
+		x.conn = nil
+	} else {
+		x.drop()
+	}
+	switch {
+	case keep && intact:
+		return keepOpen
+	case keep:
+		return closeNow
+	}
+	return closeAfter
+}
+
+// framing judges by RFC 9112 §6.3.
+func (x *h1Exchange) framing() framing {
+	a := &x.ans
+	switch {
+	case string(x.req.method) == "HEAD" || a.status == 204 || a.status == 304 || (!a.chunked && a.length == 0):
+		return frameNone
+	case a.chunked:
+		return frameChunks
+	case a.length > 0:
+		return frameLength
+	}
+	return frameClose
+}
+
+// appendAnswerHead appends the status line and the fields that pass.
+func (x *h1Exchange) appendAnswerHead(b []byte, passes kindSet) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = append(b, x.ans.statusText...)
+	if len(x.ans.statusText) == 3 {
+		b = append(b, ' ')
+	}
+	b = append(b, "\r\n"...)
+	return x.ans.appendFields(b, passes)
+}
+
+// appendAnswer appends the head of the final answer.
+func (x *h1Exchange) appendAnswer(b []byte, how framing, keep bool) []byte {
+	passes := passAnswer
+	if x.ans.chunked || x.ans.status == 204 {
+		passes = passUnsized
+	}
+	b = x.appendAnswerHead(b, passes)
+	if !x.ans.date {
+		b = append(b, *x.c.s.date.Load()...)
+	}
+	if how >= frameChunks {
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if !keep {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// passBody writes the head in out with as much of the body as is there, then the rest. It clears reuse when the instance sent
+// more than it said.
+func (x *h1Exchange) passBody(how framing, reuse *bool) bool {
+	chunks := chunkScanner{}
+	left := x.ans.length
+	for {
+		piece, done := x.up[x.ur:x.uw], how == frameNone
+		switch how {
+		case frameNone:
+			piece = nil
+		case frameLength:
+			piece = piece[:min(int64(len(piece)), left-x.sent)]
+			done = left == x.sent+int64(len(piece))
+		case frameChunks:
+			n, end, f := chunks.scan(piece)
+			if f != nil {
+				return false
+			}
+			piece, done = piece[:n], end
+		case frameClose:
+		}
+		x.ur += len(piece)
+		x.sent += int64(len(piece))
+		if !x.write(piece, how == frameClose) {
+			return false
+		}
+		if done {
+			*reuse = *reuse && x.ur == x.uw
+			return true
+		}
+		if err := x.more(); err != nil {
+			return how == frameClose && err == io.EOF && x.writeLastChunk()
+		}
+	}
+}
+
+// write sends out and then piece to the client, in one go where that is cheap.
+func (x *h1Exchange) write(piece []byte, asChunk bool) bool {
+	c := x.c
+	switch {
+	case asChunk:
+		x.out = appendChunk(x.out, piece)
+		piece = x.out
+	case len(x.out) > 0:
+		x.out = append(x.out, piece...)
+		piece = x.out
+	}
+	if len(piece) == 0 {
+		return true
+	}
+	c.enter(phaseSend, min(x.due, c.s.now()+c.s.limits.ClientStall), x.conn)
+	_, err := c.nc.Write(piece)
+	x.out = x.out[:0]
+	return err == nil
+}
+
+func (x *h1Exchange) writeLastChunk() bool {
+	x.out = append(x.out, "0\r\n\r\n"...)
+	return x.write(nil, false)
+}
+
+// more reads the next part of the answer. The error is io.EOF when the instance ended it.
+func (x *h1Exchange) more() error {
+	x.c.enter(phaseWait, x.due, x.conn)
+	n, err := x.conn.Read(x.up)
+	x.ur, x.uw = 0, n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// appendChunk appends data as one chunk; no data is no chunk, for an empty one would end the body.
+func appendChunk(b, data []byte) []byte {
+	if len(data) == 0 {
+		return b
+	}
+	b = strconv.AppendInt(b, int64(len(data)), 16)
+	b = append(b, "\r\n"...)
+	b = append(b, data...)
+	return append(b, "\r\n"...)
+}

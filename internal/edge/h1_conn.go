@@ -1,0 +1,316 @@
+package edge
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// initialBuffer is what a connection holds for reading requests; it grows for large heads and small bodies and shrinks again.
+const initialBuffer = 4 << 10
+
+// h1Conn is a client connection that speaks HTTP/1.1. One goroutine serves it, request by request; [Server.tick] watches its time
+// from outside, so that a request costs no timer.
+type h1Conn struct {
+	s  *Server
+	cc *clientConn
+	nc net.Conn // cc, or TLS over it
+	ip string
+
+	in   []byte // what was read and is not used yet is in[r:w]
+	r, w int
+
+	mu      sync.Mutex
+	phase   phase
+	due     time.Duration // when the phase has lasted too long, since the edge started; 0: never
+	up      *upstreamConn
+	begun   bool     // the client has seen the beginning of an answer
+	expired *failure // set when due passed
+	aborted bool     // the rest of the request body is not wanted
+}
+
+// phase is what a connection waits for.
+type phase uint8
+
+const (
+	phaseIdle phase = iota // the first byte of a request
+	phaseHead              // the rest of a head
+	phaseBody              // the rest of a small body
+	phaseWait              // the instance
+	phaseSend              // the client, to take the answer
+)
+
+// serveH1 serves a connection until it ends or is handed to net/http.
+func (s *Server) serveH1(cc *clientConn, nc net.Conn) {
+	c := &h1Conn{s: s, cc: cc, nc: nc, in: make([]byte, initialBuffer)}
+	c.ip, _, _ = net.SplitHostPort(cc.RemoteAddr().String())
+	cc.h1.Store(c)
+	for c.serveOne() {
+	}
+}
+
+// now is the time since the edge started, from the monotonic clock.
+func (s *Server) now() time.Duration { return time.Since(s.started) }
+
+// serveOne serves one request; false ends the connection, which is closed or handed over by then.
+func (c *h1Conn) serveOne() bool {
+	end, f := c.readHead()
+	if end == 0 && f == nil {
+		c.nc.Close()
+		return false
+	}
+	x := newExchange(c)
+	outcome := x.serve(end, f)
+	handOver := c.in[c.r:c.w]
+	x.free()
+	switch outcome {
+	case keepOpen:
+		c.tidy()
+		return true
+	case toStd:
+		c.cc.h1.Store(nil)
+		c.s.std.listener.give(&prefixConn{Conn: c.nc, prefix: handOver})
+	case closeAfter:
+		c.linger()
+	case closeNow:
+		c.nc.Close()
+	}
+	return false
+}
+
+// tidy makes room for the next request.
+func (c *h1Conn) tidy() {
+	if c.r == c.w {
+		c.r, c.w = 0, 0
+		if len(c.in) > 4*initialBuffer {
+			c.in = make([]byte, initialBuffer)
+		}
+	}
+}
+
+// enter says what the connection waits for from now on, and until when.
+func (c *h1Conn) enter(p phase, due time.Duration, up *upstreamConn) {
+	c.mu.Lock()
+	c.phase, c.due, c.up, c.begun = p, due, up, c.begun || p == phaseSend
+	c.mu.Unlock()
+}
+
+// begin starts a request: the time spent before it does not count any more.
+func (c *h1Conn) begin() {
+	c.mu.Lock()
+	c.phase, c.due, c.begun = phaseWait, 0, false
+	if c.expired != nil {
+		c.expired = nil
+		c.cc.Conn.SetReadDeadline(time.Time{})
+	}
+	c.mu.Unlock()
+}
+
+// restart forgets that the time was over, so that the failure can be told.
+func (c *h1Conn) restart() {
+	c.mu.Lock()
+	c.expired = nil
+	c.mu.Unlock()
+}
+
+// leave takes the connection to the instance out of the watch; false when its time was over and its deadlines are spoilt.
+func (c *h1Conn) leave() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up, c.due = nil, 0
+	return c.expired == nil
+}
+
+// readHead reads until a whole head is in the buffer and returns where it ends. Without an end and a failure the client went
+// away, or was idle for too long.
+func (c *h1Conn) readHead() (end int, f *failure) {
+	scan := c.r
+	if c.r == c.w {
+		c.enter(phaseIdle, c.s.now()+c.s.limits.ClientIdle, nil)
+	} else {
+		c.enter(phaseHead, c.s.now()+c.s.limits.HeadRead, nil)
+		if end, scan, f = scanHead(c.in[:c.w], scan, true); end != 0 || f != nil {
+			return end, f
+		}
+	}
+	for {
+		if c.w == len(c.in) {
+			moved, ok := c.makeRoom()
+			if !ok {
+				return 0, failHeadSize
+			}
+			scan -= moved
+		}
+		n, err := c.nc.Read(c.in[c.w:])
+		fresh := c.w == c.r
+		c.w += n
+		if n > 0 {
+			if end, scan, f = scanHead(c.in[:c.w], scan, true); end != 0 || f != nil {
+				return end, f
+			}
+		}
+		if err != nil {
+			return 0, c.expiredIn(phaseHead)
+		}
+		if fresh {
+			c.enter(phaseHead, c.s.now()+c.s.limits.HeadRead, nil)
+		}
+	}
+}
+
+// makeRoom moves the unfinished head to the front of the buffer, or grows it. It returns by how much positions moved.
+func (c *h1Conn) makeRoom() (moved int, ok bool) {
+	if c.r > 0 {
+		moved = c.r
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+		return moved, true
+	}
+	if len(c.in) >= c.s.limits.HeadBytes {
+		return 0, false
+	}
+	bigger := make([]byte, min(4*len(c.in), c.s.limits.HeadBytes))
+	copy(bigger, c.in[:c.w])
+	c.in = bigger
+	return 0, true
+}
+
+// expiredIn returns the failure if the time of phase p ran out.
+func (c *h1Conn) expiredIn(p phase) *failure {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == p {
+		return c.expired
+	}
+	return nil
+}
+
+var longAgo = time.Unix(1, 0)
+
+// watch ends the present phase when its time is over. Deadlines in the past wake the goroutines that wait.
+func (c *h1Conn) watch(now time.Duration, drainingSince time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	due := c.due
+	if drainingSince > 0 && c.phase == phaseIdle {
+		due = min(due, drainingSince+c.s.limits.DrainIdle)
+	}
+	if due == 0 || now < due || c.expired != nil {
+		return
+	}
+	switch c.phase {
+	case phaseIdle:
+		c.expired = failSlowHead // never told: the client did not ask anything
+	case phaseHead:
+		c.expired = failSlowHead
+	case phaseBody:
+		c.expired = failSlowBody
+	case phaseWait, phaseSend:
+		c.expired = failTimeout
+	}
+	c.cc.Conn.SetReadDeadline(longAgo)
+	if c.begun {
+		c.cc.Conn.SetWriteDeadline(longAgo)
+	}
+	if c.up != nil {
+		c.up.SetDeadline(longAgo)
+	}
+}
+
+// armRead gives the next read of a request body its time, unless nobody wants the body any more.
+func (c *h1Conn) armRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.expired == nil && !c.aborted {
+		c.cc.Conn.SetReadDeadline(time.Now().Add(c.s.limits.ClientStall))
+	}
+}
+
+// abortRead wakes who reads the rest of a request body.
+func (c *h1Conn) abortRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.aborted = true
+	c.cc.Conn.SetReadDeadline(longAgo)
+}
+
+// linger closes so that the client gets the whole answer: what it still sends is read for a while, for a connection that is
+// closed with unread data is reset, and a reset may overtake the answer.
+func (c *h1Conn) linger() {
+	defer c.nc.Close()
+	c.enter(phaseIdle, 0, nil)
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && c.nc != net.Conn(c.cc) {
+		half.CloseWrite()
+	}
+	if c.cc.CloseWrite() != nil {
+		return
+	}
+	c.cc.Conn.SetReadDeadline(time.Now().Add(c.s.limits.Linger))
+	buf := c.in[:cap(c.in)]
+	for {
+		if _, err := c.cc.Conn.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// appendFailure appends the whole answer that tells f.
+func (c *h1Conn) appendFailure(b []byte, f *failure, req *head, id []byte, keep bool) []byte {
+	kind, text := f.body(req.wantsJSON, string(id))
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(f.status), 10)
+	b = append(b, ' ')
+	b = append(b, http.StatusText(f.status)...)
+	b = append(b, "\r\nContent-Type: "...)
+	b = append(b, kind...)
+	b = append(b, "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(text)), 10)
+	b = append(b, "\r\nCache-Control: no-store\r\nX-Request-Id: "...)
+	b = append(b, id...)
+	if f == failBusy {
+		b = append(b, "\r\nRetry-After: 1"...)
+	}
+	if !keep {
+		b = append(b, "\r\nConnection: close"...)
+	}
+	b = append(b, "\r\n"...)
+	b = append(b, *c.s.date.Load()...)
+	b = append(b, "\r\n"...)
+	if string(req.method) != "HEAD" {
+		b = append(b, text...)
+	}
+	return b
+}
+
+// dateLine is a Date header line.
+func dateLine(now time.Time) *string {
+	s := "Date: " + now.UTC().Format(http.TimeFormat) + "\r\n"
+	return &s
+}
+
+// prefixConn is a connection of which something was read already.
+type prefixConn struct {
+	net.Conn
+	prefix []byte
+}
+
+// Read gives what was read before, then what comes.
+func (p *prefixConn) Read(b []byte) (int, error) {
+	if len(p.prefix) > 0 {
+		n := copy(b, p.prefix)
+		p.prefix = p.prefix[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
+
+// CloseWrite ends the sending side.
+func (p *prefixConn) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
