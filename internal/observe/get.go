@@ -137,3 +137,9 @@ func (l *Logs) streamView(ctx context.Context, scope apprunner.Scope, group, nam
 	}
 	return view{id: def.id, name: name, flushedSeq: math.MaxInt64}, oldest, err
 }
+
+// Tail returns the newest lines of a stream, oldest first.
+func (l *Logs) Tail(ctx context.Context, scope apprunner.Scope, group, stream string, lines int) ([]Event, error) {
+	p, err := l.GetEvents(ctx, scope, GetQuery{Group: group, Stream: stream, Limit: lines})
+	return p.Events, err
+}

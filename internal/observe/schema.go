@@ -20,4 +20,27 @@ var migrations = []string{
 		stored_bytes BIGINT NOT NULL DEFAULT 0,
 		UNIQUE (group_id, name))`,
 	`CREATE INDEX log_streams_recent ON log_streams (group_id, last_event, name)`,
+	`CREATE TABLE events (
+		seq BIGINT NOT NULL PRIMARY KEY,
+		id TEXT NOT NULL UNIQUE,
+		account TEXT NOT NULL, region TEXT NOT NULL,
+		time BIGINT NOT NULL,
+		source TEXT NOT NULL, detail_type TEXT NOT NULL,
+		resources TEXT NOT NULL,
+		detail TEXT NOT NULL)`,
+	`CREATE TABLE audit_records (
+		id TEXT NOT NULL PRIMARY KEY,
+		account TEXT NOT NULL, region TEXT NOT NULL,
+		time BIGINT NOT NULL,
+		event_name TEXT NOT NULL, event_source TEXT NOT NULL,
+		username TEXT NOT NULL, access_key TEXT NOT NULL, read_only TEXT NOT NULL,
+		resources TEXT NOT NULL,
+		record TEXT NOT NULL)`,
+	`CREATE INDEX audit_records_time ON audit_records (account, region, time, id)`,
+	`CREATE INDEX audit_records_age ON audit_records (time)`,
+	`CREATE TABLE audit_resources (
+		record_id TEXT NOT NULL REFERENCES audit_records (id) ON DELETE CASCADE,
+		resource_type TEXT NOT NULL, resource_name TEXT NOT NULL)`,
+	`CREATE INDEX audit_resources_record ON audit_resources (record_id)`,
+	`CREATE INDEX audit_resources_name ON audit_resources (resource_name)`,
 }

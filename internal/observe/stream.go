@@ -211,8 +211,8 @@ func insertStream(tx *store.Tx, d definition) error {
 		return err
 	}
 	return tx.Exec(`INSERT INTO log_streams (id, group_id, name, created)
-		SELECT $1, id, $2, $3 FROM log_groups WHERE account = $4 AND region = $5 AND name = $6`,
-		d.id, d.key.name, d.created, d.key.account, d.key.region, d.key.group)
+		VALUES ($1, (SELECT id FROM log_groups WHERE account = $2 AND region = $3 AND name = $4), $5, $6)`,
+		d.id, d.key.account, d.key.region, d.key.group, d.key.name, d.created)
 }
 
 func updateStats(tx *store.Tx, id int64, s stats) error {

@@ -1,0 +1,135 @@
+package observe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/store"
+)
+
+// The detail types of the events App Runner sends (adjacent §6.1).
+const (
+	eventSource         = "aws.apprunner"
+	StatusChangeType    = "AppRunner Service Status Change"
+	OperationChangeType = "AppRunner Service Operation Status Change"
+)
+
+// BusEvent is an event on the account's default event bus.
+type BusEvent struct {
+	apprunner.Scope
+	ID         string // UUID; made when empty
+	Time       time.Time
+	Source     string
+	DetailType string
+	Resources  []string
+	Detail     map[string]any
+}
+
+// MarshalJSON gives the envelope that rules match and targets receive.
+func (e BusEvent) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"version": "0", "id": e.ID, "detail-type": e.DetailType, "source": e.Source, "account": e.Account,
+		"time": e.Time.UTC().Format(time.RFC3339), "region": e.Region, "resources": e.Resources, "detail": e.Detail,
+	})
+}
+
+// EmitEvent writes an event in the caller's transaction: it is sent exactly when the change it tells of is kept.
+func EmitEvent(tx *store.Tx, e BusEvent) error {
+	if e.ID == "" {
+		e.ID = apprunner.NewUUID()
+	}
+	resources, err := json.Marshal(e.Resources)
+	if err != nil {
+		return fmt.Errorf("emit event: %w", err)
+	}
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		return fmt.Errorf("emit event: %w", err)
+	}
+	err = tx.Exec(`INSERT INTO events (seq, id, account, region, time, source, detail_type, resources, detail)
+		VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), $1, $2, $3, $4, $5, $6, $7, $8)`,
+		e.ID, e.Account, e.Region, store.Micros(e.Time), e.Source, e.DetailType, string(resources), string(detail))
+	if err != nil {
+		return fmt.Errorf("emit event: %w", err)
+	}
+	return nil
+}
+
+// StatusChange is the event for a service whose status was before and is now s.Status. It carries the names of the 2021 guide
+// and those of later documentation.
+func StatusChange(s apprunner.Service, before apprunner.ServiceStatus, at time.Time) BusEvent {
+	return serviceEvent(s, StatusChangeType, at, apprunner.StatusText(s.Status), "INFO", map[string]any{
+		"PreviousStatus": string(before), "previousServiceStatus": string(before),
+		"CurrentStatus": string(s.Status), "currentServiceStatus": string(s.Status),
+	})
+}
+
+// OperationChange is the event for an operation of s that began or ended.
+func OperationChange(s apprunner.Service, m apprunner.Message, at time.Time) BusEvent {
+	return serviceEvent(s, OperationChangeType, at, m.Text, m.Severity, map[string]any{"Status": m.Status, "operationStatus": m.Status})
+}
+
+func serviceEvent(s apprunner.Service, kind string, at time.Time, text, severity string, detail map[string]any) BusEvent {
+	for _, both := range []struct{ old, now, value string }{
+		{"ServiceName", "serviceName", s.Name}, {"ServiceId", "serviceId", s.ID}, {"Message", "message", text}, {"Severity", "severity", severity},
+	} {
+		detail[both.old], detail[both.now] = both.value, both.value
+	}
+	return BusEvent{Scope: s.Scope, Time: at, Source: eventSource, DetailType: kind, Resources: []string{s.ARN()}, Detail: detail}
+}
+
+// Events is the outbox of the event bus.
+type Events struct{ db *store.DB }
+
+// OpenEvents opens the outbox.
+func OpenEvents(ctx context.Context, db *store.DB) (*Events, error) {
+	if db == nil {
+		return nil, errors.New("observe: OpenEvents needs a database")
+	}
+	return &Events{db}, db.Migrate(ctx, "observe", migrations)
+}
+
+// ServiceStatusChanged emits [StatusChange].
+func (*Events) ServiceStatusChanged(tx *store.Tx, s apprunner.Service, before apprunner.ServiceStatus, at time.Time) error {
+	return EmitEvent(tx, StatusChange(s, before, at))
+}
+
+// OperationChanged emits [OperationChange].
+func (*Events) OperationChanged(tx *store.Tx, s apprunner.Service, m apprunner.Message, at time.Time) error {
+	return EmitEvent(tx, OperationChange(s, m, at))
+}
+
+// Since returns up to limit events behind a place in the outbox, oldest first, and the place of the last one.
+func (o *Events) Since(ctx context.Context, seq int64, limit int) (events []BusEvent, last int64, err error) {
+	last = seq
+	err = o.db.View(ctx, func(tx *store.Tx) error {
+		return tx.Each(`SELECT seq, id, account, region, time, source, detail_type, resources, detail FROM events
+			WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{seq, limit}, func(row store.Row) error {
+			var e BusEvent
+			var at int64
+			var resources, detail string
+			if err := row.Scan(&last, &e.ID, &e.Account, &e.Region, &at, &e.Source, &e.DetailType, &resources, &detail); err != nil {
+				return err
+			}
+			e.Time = store.Time(at)
+			events = append(events, e)
+			sent := &events[len(events)-1]
+			return errors.Join(json.Unmarshal([]byte(resources), &sent.Resources), json.Unmarshal([]byte(detail), &sent.Detail))
+		})
+	})
+	return events, last, err
+}
+
+// eventAge is how long events stay in the outbox.
+const eventAge = 24 * time.Hour
+
+// Prune deletes events that are older than a day. The newest one stays, so that places are never given out twice.
+func (o *Events) Prune(ctx context.Context, now time.Time) error {
+	return o.db.Update(ctx, func(tx *store.Tx) error {
+		return tx.Exec(`DELETE FROM events WHERE time < $1 AND seq < (SELECT max(seq) FROM events)`, now.Add(-eventAge).UnixMicro())
+	})
+}
