@@ -205,7 +205,7 @@ type Deployment struct {
 	ServiceARN  string
 	CreatedAt   time.Time
 	ImageDigest string // manifest digest in the installation's own store
-	Commit      string // code services
+	Version     string // the commit, or the digest that the image's tag stood for
 	Run         RunConfiguration
 }
 

@@ -54,7 +54,7 @@ func (j *job) buildCode(ctx context.Context, d *apprunner.Deployment) error {
 		return fmt.Errorf("clear the checkout: %w", err)
 	}
 	j.log.Step("Fetching branch %s of %s.", code.Branch, code.URL)
-	commit, err := j.r.Repositories.Fetch(ctx, source.Repository{URL: j.r.OwnRepository(code.URL), Branch: code.Branch}, dir)
+	commit, err := j.r.Repositories.Fetch(ctx, source.Repository{URL: code.URL, Branch: code.Branch}, dir)
 	if err != nil {
 		return err
 	}
@@ -65,19 +65,23 @@ func (j *job) buildCode(ctx context.Context, d *apprunner.Deployment) error {
 	if err != nil {
 		return err
 	}
-	d.Commit, d.ImageDigest, d.Run = commit.SHA, res.ImageDigest, res.Run
+	d.Version, d.ImageDigest, d.Run = commit.SHA, res.ImageDigest, res.Run
 	return nil
 }
 
 func (j *job) pullImage(ctx context.Context, d *apprunner.Deployment) error {
 	conf := j.svc.Source.Image
 	j.log.Step("Pulling image %s.", conf.Identifier)
+	version, err := j.r.Images.Resolve(ctx, conf.Identifier, image.Credential{})
+	if err != nil {
+		return err
+	}
 	img, err := j.r.Images.Pull(ctx, conf.Identifier, image.Credential{})
 	if err != nil {
 		return err
 	}
 	j.log.Step("Image %s is pulled: digest %s, %d layer(s), %d MB.", conf.Identifier, img.Digest, len(img.Layers), img.SizeBytes>>20)
-	d.ImageDigest = img.Digest
+	d.Version, d.ImageDigest = version, img.Digest
 	d.Run = apprunner.RunConfiguration{Port: conf.Port, Env: conf.Env, Secrets: conf.Secrets}
 	if conf.StartCommand != "" {
 		d.Run.Args = splitCommand(conf.StartCommand)

@@ -140,16 +140,15 @@ const lastLog = 20
 func (j *job) lastLines(ctx context.Context, id string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	records, _, err := j.r.Instances.Logs(ctx, id, instance.Cursor{})
-	var lines []string
-	for _, rec := range records {
-		lines = append(lines, rec.Line)
+	// What the pump has stored already, then what it has not read yet.
+	kept, _ := j.r.Logs.Tail(ctx, j.svc.Scope, j.svc.LogGroup("application"), "instance/"+id, lastLog)
+	unread, _, _ := j.r.Instances.Logs(ctx, id, instance.Cursor{})
+	lines := make([]string, 0, len(kept)+len(unread))
+	for _, e := range kept {
+		lines = append(lines, e.Message)
 	}
-	if err != nil || len(lines) == 0 {
-		kept, _ := j.r.Logs.Tail(ctx, j.svc.Scope, j.svc.LogGroup("application"), "instance/"+id, lastLog)
-		for _, e := range kept {
-			lines = append(lines, e.Message)
-		}
+	for _, rec := range unread {
+		lines = append(lines, rec.Line)
 	}
 	if len(lines) == 0 {
 		return " The application wrote nothing to its log."

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/observe"
@@ -104,14 +102,14 @@ func (l *opLog) close() {
 }
 
 // pumpEvery is how often an instance's new log lines are fetched while it runs.
-const pumpEvery = 200 * time.Millisecond
+const pumpEvery = 300 * time.Millisecond
 
 // pumpLogs stores what instances write, those that were stopped with lines unread included.
-func (r *Reconciler) pumpLogs(ctx context.Context, g *errgroup.Group) error {
+func (r *Reconciler) pumpLogs(ctx context.Context) error {
 	tick := time.NewTicker(pumpEvery)
 	defer tick.Stop()
 	for {
-		if err := r.startPumps(ctx, g); err != nil && ctx.Err() == nil {
+		if err := r.pumpAll(ctx); err != nil && ctx.Err() == nil {
 			r.Log.Error("application logs", "err", err)
 		}
 		select {
@@ -122,7 +120,8 @@ func (r *Reconciler) pumpLogs(ctx context.Context, g *errgroup.Group) error {
 	}
 }
 
-func (r *Reconciler) startPumps(ctx context.Context, _ *errgroup.Group) error {
+// pumpAll stores every line there is.
+func (r *Reconciler) pumpAll(ctx context.Context) error {
 	list, err := r.Instances.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list instances: %w", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -25,7 +26,7 @@ type job struct {
 // step is one idempotent part of an operation: done twice, or done after a crash in its middle, it ends in the same state.
 type step struct {
 	name string
-	run  func(context.Context, *job) error
+	run  func(*job, context.Context) error
 }
 
 // work carries an operation to its end, or until ctx ends. The error says that the records could not be kept; a failure of
@@ -100,10 +101,8 @@ func (r *Reconciler) announceStart(tx *store.Tx, svc apprunner.Service, op appru
 	if op.Type == apprunner.OpCreateService {
 		before = "" // the first change of a new service has no status before (adjacent §6.1)
 	}
-	if err := r.Events.OperationChanged(tx, svc, op.StartedMessage(), now); err != nil {
-		return err
-	}
-	return r.Events.ServiceStatusChanged(tx, svc, before, now)
+	return errors.Join(observe.EmitEvent(tx, observe.OperationChange(svc, op.StartedMessage(), now)),
+		observe.EmitEvent(tx, observe.StatusChange(svc, before, now)))
 }
 
 // runSteps runs the steps that are not done yet.
@@ -118,7 +117,7 @@ func (j *job) runSteps(ctx context.Context) error {
 	for _, s := range plan[done:] {
 		point := string(j.op.Type) + "/" + s.name
 		j.r.Fault(point + "/before")
-		if err := s.run(ctx, j); err != nil {
+		if err := s.run(j, ctx); err != nil {
 			return err
 		}
 		j.r.Fault(point + "/after")
@@ -219,7 +218,8 @@ func (j *job) end(ctx context.Context, status apprunner.OperationStatus) error {
 		if err := errors.Join(tx.PutService(s), tx.PutOperation(j.op)); err != nil {
 			return err
 		}
-		return errors.Join(j.r.Events.OperationChanged(tx, s, j.op.EndedMessage(ok), now), j.r.Events.ServiceStatusChanged(tx, s, before, now))
+		return errors.Join(observe.EmitEvent(tx, observe.OperationChange(s, j.op.EndedMessage(ok), now)),
+			observe.EmitEvent(tx, observe.StatusChange(s, before, now)))
 	})
 	if err != nil {
 		return fmt.Errorf("end operation %s: %w", j.op.ID, err)

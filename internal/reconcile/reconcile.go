@@ -33,9 +33,10 @@ type builder interface {
 // images keeps the images that run.
 type images interface {
 	Pull(ctx context.Context, ref string, cred image.Credential) (image.Image, error)
+	Resolve(ctx context.Context, ref string, cred image.Credential) (digest string, err error)
 	Get(ctx context.Context, digest string) (image.Image, error)
 	Pin(ctx context.Context, owner, digest string) error
-	Unpin(ctx context.Context, owner, digest string) error
+	Unpin(ctx context.Context, owner string, digests ...string) error
 }
 
 // router is the edge as seen from here.
@@ -49,12 +50,6 @@ type router interface {
 type logs interface {
 	Append(ctx context.Context, sc apprunner.Scope, group, stream string, events []observe.Event) error
 	Tail(ctx context.Context, sc apprunner.Scope, group, stream string, lines int) ([]observe.Event, error)
-}
-
-// events announces status changes and operations in the transaction that makes them.
-type events interface {
-	ServiceStatusChanged(tx *store.Tx, s apprunner.Service, before apprunner.ServiceStatus, at time.Time) error
-	OperationChanged(tx *store.Tx, s apprunner.Service, m apprunner.Message, at time.Time) error
 }
 
 // certificates hands out the certificates the edge shows.
@@ -71,13 +66,10 @@ type Config struct {
 	Instances    instance.Driver
 	Router       router
 	Logs         logs
-	Events       events
 	Certificates certificates
 	Log          *slog.Logger
 
 	ScratchDir string // for checkouts; swept at start
-	// OwnRepository maps a repository URL that this installation hosts to where it lies; other URLs come back unchanged.
-	OwnRepository func(url string) string
 	// Environment is set for every instance below the user's own variables, for example AWS_ENDPOINT_URL.
 	Environment map[string]string
 	// Files are placed into every instance, for example CA bundles. May be nil.
@@ -101,23 +93,19 @@ type Reconciler struct {
 	published edge.Table
 
 	mu      sync.Mutex
-	working map[string]context.CancelFunc // operation id -> its worker
+	working map[string]context.CancelFunc // what runs in the background, by operation, instance or service
 	back    map[string]*backOff           // service ARN -> when instances may be replaced again
-	pumps   map[string]bool               // instance ids whose logs are being read
 }
 
 // New checks the configuration and fills its defaults.
 func New(c Config) (*Reconciler, error) {
 	switch {
 	case c.DB == nil, c.Repositories == nil, c.Builder == nil, c.Images == nil, c.Instances == nil, c.Router == nil,
-		c.Logs == nil, c.Events == nil, c.Certificates == nil, c.Log == nil, c.ScratchDir == "":
+		c.Logs == nil, c.Certificates == nil, c.Log == nil, c.ScratchDir == "":
 		return nil, errors.New("reconcile: a required member of Config is missing")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.OwnRepository == nil {
-		c.OwnRepository = func(url string) string { return url }
 	}
 	if c.Fault == nil {
 		c.Fault = func(string) {}
@@ -130,7 +118,7 @@ func New(c Config) (*Reconciler, error) {
 		c.Keep = 5
 	}
 	return &Reconciler{
-		Config: c, working: map[string]context.CancelFunc{}, back: map[string]*backOff{}, pumps: map[string]bool{},
+		Config: c, working: map[string]context.CancelFunc{}, back: map[string]*backOff{},
 	}, nil
 }
 
@@ -147,7 +135,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	g.Go(func() error { return r.dispatch(ctx, g) })
 	g.Go(func() error { return r.supervise(ctx) })
 	g.Go(func() error { return r.keepPublished(ctx) })
-	g.Go(func() error { return r.pumpLogs(ctx, g) })
+	g.Go(func() error { return r.pumpLogs(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
