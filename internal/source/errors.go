@@ -31,10 +31,7 @@ type sign struct {
 // signs are tried in order; the first match counts. The texts are those of git 2.39 to 2.50, OpenSSH and libcurl, and of the servers
 // of GitHub, GitLab, Bitbucket and Gitea.
 var signs = []sign{
-	{regexp.MustCompile(`signal 25|File too large|exceeds maximum allowed size`), func(r repositoryRef, _ []string) *apprunner.Error {
-		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The repository %s is larger than this installation accepts.", r.name()).
-			WithHint("Take large files out of the branch, or raise the size limit of sources.")
-	}},
+	{regexp.MustCompile(`signal 25|File too large|exceeds maximum allowed size`), func(r repositoryRef, _ []string) *apprunner.Error { return tooLarge(r) }},
 	{regexp.MustCompile(`No space left on device|Disk quota exceeded`), func(r repositoryRef, _ []string) *apprunner.Error {
 		return apprunner.Errorf(apprunner.CodeInternal, "The disk is full: the repository %s could not be stored.", r.name()).
 			WithHint("Free some space below the data directory and deploy again.")
@@ -67,7 +64,7 @@ var signs = []sign{
 	{regexp.MustCompile(`(?i)returned error: (5\d\d|429)`), func(r repositoryRef, m []string) *apprunner.Error {
 		return unreachable(r, "it answered HTTP "+m[1])
 	}},
-	{regexp.MustCompile(`(?i)not valid: is this a git repository|not a git repository|protocol error|bad line length|unable to update url base|invalid index-pack|dumb http transport`), func(r repositoryRef, _ []string) *apprunner.Error {
+	{regexp.MustCompile(`(?i)not valid: is this a git repository|not a git repository|protocol error|bad line length|unable to update url base|dumb http transport`), func(r repositoryRef, _ []string) *apprunner.Error {
 		return notGit(r)
 	}},
 	{regexp.MustCompile(`transport '([^']*)' not allowed`), func(r repositoryRef, m []string) *apprunner.Error {
@@ -88,6 +85,11 @@ func refused(r repositoryRef, _ []string) *apprunner.Error {
 func unreachable(r repositoryRef, why string) *apprunner.Error {
 	return apprunner.Errorf(apprunner.CodeUnavailable, "The repository %s could not be reached: %s (host %s).", r.name(), why, r.hostName()).
 		WithHint("Check the URL and that this machine can reach the host, then deploy again.")
+}
+
+func tooLarge(r repositoryRef) *apprunner.Error {
+	return apprunner.Errorf(apprunner.CodeInvalidRequest, "The repository %s is larger than this installation accepts.", r.name()).
+		WithHint("Take large files out of the branch, or raise the size limit of sources.")
 }
 
 func notFound(r repositoryRef) *apprunner.Error {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -146,6 +147,9 @@ func (g *Git) update(ctx context.Context, t *target, from, to string) error {
 			return fmt.Errorf("make a mirror of %s: %w", t.ref.name(), err)
 		}
 		err := g.run(ctx, j)
+		if err != nil && g.overflowed(t.store) {
+			return errors.Join(tooLarge(t.ref), clearLocks(t.store))
+		}
 		again, other := spoiled(t, err)
 		if !again || attempt > 0 {
 			return err
@@ -155,6 +159,15 @@ func (g *Git) update(ctx context.Context, t *target, from, to string) error {
 			return fmt.Errorf("remove the broken mirror of %s: %w", t.ref.name(), err)
 		}
 	}
+}
+
+// overflowed tells whether a fetch ended because its pack reached the size limit. Git does not say so: its child dies without a word.
+func (g *Git) overflowed(dir string) bool {
+	packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "tmp_pack_*"))
+	return err == nil && slices.ContainsFunc(packs, func(name string) bool {
+		st, err := os.Stat(name)
+		return err == nil && st.Size() >= g.cfg.MaxBytes
+	})
 }
 
 // spoiled tells whether a fetch may have failed because of the mirror, and the object format it ought to have where that is known.

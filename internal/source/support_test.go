@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -107,7 +106,6 @@ func wantError(t *testing.T, err error, code apprunner.Code, words ...string) {
 	if got := apprunner.CodeOf(err); got != code {
 		t.Errorf("code %s, want %s: %v", got, code, err)
 	}
-	t.Logf("%v (%v)", err, errors.Unwrap(err))
 	for _, w := range words {
 		if !strings.Contains(err.Error(), w) {
 			t.Errorf("error %q does not say %q", err, w)
