@@ -1,0 +1,124 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/instance/oci/shim"
+)
+
+// adopt finds the instances of the data directory and takes them up where the last driver left them.
+func (d *Driver) adopt(ctx context.Context) error {
+	ids, err := subdirs(d.paths.instances())
+	if err != nil {
+		return err
+	}
+	var building []netip.Addr
+	for _, id := range ids {
+		dir := d.paths.instance(id)
+		r, err := readRecord(dir)
+		if err != nil || !validID.MatchString(id) {
+			// The record is written before anything is made: nothing but this directory is there.
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			continue
+		}
+		kept, err := d.adoptOne(ctx, r)
+		if err != nil {
+			return err
+		}
+		if kept && r.Egress == instance.EgressBuild {
+			building = append(building, r.Address)
+		}
+	}
+	return d.net.rules.load(building)
+}
+
+// adoptOne takes up one instance and tells whether it is there.
+func (d *Driver) adoptOne(ctx context.Context, r record) (kept bool, err error) {
+	dir := d.paths.instance(r.ID)
+	e := newEntry(r)
+	run, runErr := shim.ReadRun(dir)
+	_, exitErr := shim.ReadExit(dir)
+	switch {
+	case r.Stopped || exitErr == nil || runErr == nil && !run.StartedAt.IsZero():
+		// It ran, so it stays, whatever became of it meanwhile.
+	default:
+		// The last driver was killed within Start. The shim takes back what it made; it is not waited for but made sure of.
+		if r.Shim.Alive() {
+			_ = unix.Kill(r.Shim.PID, unix.SIGKILL)
+		}
+		return false, d.wipe(r.ID, r.Address)
+	}
+	e.run = run
+	d.mu.Lock()
+	d.entries[r.ID] = e
+	d.mu.Unlock()
+	if exitErr == nil || !run.Shim.Alive() {
+		d.conclude(e)
+		return true, nil
+	}
+	go d.follow(e)
+	return true, nil
+}
+
+// sweepUnknown removes what carries this installation's names on the machine and belongs to no record: what was made by a driver
+// that lost its data directory, and workspaces, which end with their driver. Reality is listed before the records are: what a
+// Start under way makes meanwhile was on record earlier.
+func (d *Driver) sweepUnknown(ctx context.Context) error {
+	groups := d.layout.Children(d.names.cgroup())
+	var dirs []string
+	for _, dir := range []string{d.paths.runtimeRoot(), d.paths.workspaces(), d.paths.instances()} {
+		ids, err := subdirs(dir)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			dirs = append(dirs, filepath.Join(dir, id))
+		}
+	}
+	ports, err := d.net.ports()
+	if err != nil {
+		return err
+	}
+	neighbours, err := d.net.neighbours()
+	if err != nil {
+		return err
+	}
+	known := d.known()
+	var errs []error
+	for _, child := range groups {
+		if _, ok := known[strings.TrimPrefix(child, "shim-")]; !ok {
+			group := d.layout.Group(d.names.instanceCgroup(child))
+			errs = append(errs, group.Kill(ctx), group.Remove(ctx))
+		}
+	}
+	for _, dir := range dirs {
+		if _, ok := known[filepath.Base(dir)]; !ok {
+			errs = append(errs, os.RemoveAll(dir))
+		}
+	}
+	return errors.Join(append(errs, d.net.sweep(ports, neighbours, known))...)
+}
+
+// known are all ids that are in use, with their addresses.
+func (d *Driver) known() map[string]netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known := map[string]netip.Addr{}
+	for id, e := range d.entries {
+		known[id] = e.address
+	}
+	for id, w := range d.workspaces {
+		known[id] = w.address
+	}
+	return known
+}

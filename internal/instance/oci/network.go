@@ -1,0 +1,365 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// network is the installation's bridge with its subnet and its firewall.
+type network struct {
+	names  names
+	pool   netip.Prefix
+	subnet netip.Prefix
+	bridge netlink.Link
+	rules  *firewall
+	log    *slog.Logger
+}
+
+// openNetwork finds the installation's bridge or makes it, and loads the firewall.
+func openNetwork(ctx context.Context, c Config, n names, p paths) (*network, error) {
+	unlock, err := lockNetworks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	net := &network{names: n, pool: c.Pool, log: c.Log}
+	if err := net.findSubnet(c, p); err != nil {
+		return nil, err
+	}
+	if err := net.raiseBridge(); err != nil {
+		return nil, err
+	}
+	if err := net.forward(p); err != nil {
+		return nil, err
+	}
+	net.rules = newFirewall(n, c.Pool, net.subnet, c.AllowPrivate, resolvers(c.ResolvConf))
+	return net, net.rules.load(nil)
+}
+
+// lockNetworks keeps other installations from choosing a subnet at the same time. The lock is a name that only one process of
+// this network namespace can hold and that goes with it.
+func lockNetworks(ctx context.Context) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for {
+		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "@slipway-network", Net: "unixgram"})
+		if err == nil {
+			return func() { conn.Close() }, nil
+		}
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return nil, fmt.Errorf("lock the machine's networks: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("lock the machine's networks: another installation holds them: %w", ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// networkRecord is what the data directory remembers about the network.
+type networkRecord struct {
+	Subnet    netip.Prefix
+	Forwarded bool // this installation switched forwarding on
+}
+
+// findSubnet takes the subnet the bridge has, else the one on record, else a new one.
+func (n *network) findSubnet(c Config, p paths) error {
+	if link, err := netlink.LinkByName(n.names.bridge()); err == nil {
+		addrs, err := netlink.AddrList(link, unix.AF_INET)
+		if err != nil {
+			return fmt.Errorf("read the bridge's address: %w", err)
+		}
+		if len(addrs) > 0 {
+			n.subnet = toPrefix(addrs[0].IPNet).Masked()
+			return nil
+		}
+	}
+	var record networkRecord
+	_ = readJSON(p.network(), &record) // a lost record costs no more than another subnet
+	taken, err := takenPrefixes()
+	if err != nil {
+		return err
+	}
+	for _, a := range resolvers(c.ResolvConf) {
+		taken = append(taken, netip.PrefixFrom(a, a.BitLen()))
+	}
+	if n.subnet, err = chooseSubnet(c.Pool, c.SubnetBits, record.Subnet, taken); err != nil {
+		return err
+	}
+	record.Subnet = n.subnet
+	return writeJSON(p.network(), record)
+}
+
+// takenPrefixes are the ranges the machine already has routes or addresses for.
+func takenPrefixes() ([]netip.Prefix, error) {
+	routes, err := netlink.RouteListFiltered(unix.AF_INET, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return nil, fmt.Errorf("list routes: %w", err)
+	}
+	var taken []netip.Prefix
+	for _, r := range routes {
+		if p := toPrefix(r.Dst); p.IsValid() && p.Bits() > 0 {
+			taken = append(taken, p.Masked())
+		}
+	}
+	addrs, err := netlink.AddrList(nil, unix.AF_INET)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	for _, a := range addrs {
+		if p := toPrefix(a.IPNet); p.IsValid() {
+			taken = append(taken, p.Masked())
+		}
+	}
+	return taken, nil
+}
+
+func toPrefix(n *net.IPNet) netip.Prefix {
+	if n == nil {
+		return netip.Prefix{}
+	}
+	a, _ := netip.AddrFromSlice(n.IP)
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(a.Unmap(), bits)
+}
+
+// raiseBridge makes the bridge as it has to be, whatever of it is there.
+func (n *network) raiseBridge() error {
+	name := n.names.bridge()
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name, HardwareAddr: n.names.bridgeMAC()}}
+	if err := netlink.LinkAdd(bridge); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("make bridge %s: %w", name, err)
+	}
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("find bridge %s: %w", name, err)
+	}
+	n.bridge = link
+	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // where there is IPv6 at all
+	addr := &netlink.Addr{IPNet: &net.IPNet{IP: gateway(n.subnet).AsSlice(), Mask: net.CIDRMask(n.subnet.Bits(), 32)}}
+	if err := netlink.AddrReplace(link, addr); err != nil {
+		return fmt.Errorf("give bridge %s its address: %w", name, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("raise bridge %s: %w", name, err)
+	}
+	return nil
+}
+
+const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
+
+// forward lets the kernel pass packets between the bridge and the world, and remembers when it was this installation that
+// switched it on.
+func (n *network) forward(p paths) error {
+	b, err := os.ReadFile(forwardSwitch)
+	if err != nil {
+		return fmt.Errorf("switch forwarding on: %w", err)
+	}
+	if strings.TrimSpace(string(b)) == "1" {
+		return nil
+	}
+	if err := writeJSON(p.network(), networkRecord{Subnet: n.subnet, Forwarded: true}); err != nil {
+		return err
+	}
+	if err := os.WriteFile(forwardSwitch, []byte("1"), 0); err != nil {
+		return fmt.Errorf("switch forwarding on: %w", err)
+	}
+	return nil
+}
+
+// attach gives the network namespace of a process its interface: a cable to the bridge, an address of its own with nothing
+// beside it but the gateway, and lasting neighbour entries at both ends, since a lost first ARP request costs a second.
+func (n *network) attach(id string, pid int, addr netip.Addr) error {
+	mac := instanceMAC(addr)
+	isolated := &netlink.Veth{
+		LinkAttrs:        netlink.LinkAttrs{Name: n.names.link(id), MasterIndex: n.bridge.Attrs().Index},
+		PeerName:         "eth0",
+		PeerHardwareAddr: mac,
+		PeerNamespace:    netlink.NsPid(pid),
+	}
+	if err := netlink.LinkAdd(isolated); err != nil {
+		return fmt.Errorf("make network interface: %w", err)
+	}
+	// Ports that are isolated reach the bridge but not each other.
+	if err := netlink.LinkSetIsolated(isolated, true); err != nil {
+		return fmt.Errorf("isolate network interface: %w", err)
+	}
+	if err := netlink.LinkSetUp(isolated); err != nil {
+		return fmt.Errorf("raise network interface: %w", err)
+	}
+	if err := n.configureInside(pid, addr); err != nil {
+		return err
+	}
+	return n.neighbour(netlink.NeighSet, addr)
+}
+
+func (n *network) neighbour(do func(*netlink.Neigh) error, addr netip.Addr) error {
+	err := do(&netlink.Neigh{
+		LinkIndex: n.bridge.Attrs().Index, Family: unix.AF_INET, State: netlink.NUD_PERMANENT,
+		IP: addr.AsSlice(), HardwareAddr: instanceMAC(addr),
+	})
+	if err != nil {
+		return fmt.Errorf("neighbour entry of %v: %w", addr, err)
+	}
+	return nil
+}
+
+// configureInside sets up lo and eth0 in the namespace of a process.
+func (n *network) configureInside(pid int, addr netip.Addr) error {
+	ns, err := netns.GetFromPid(pid)
+	if err != nil {
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	defer ns.Close()
+	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	defer h.Close()
+	lo, err := h.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	eth, err := h.LinkByName("eth0")
+	if err != nil {
+		return fmt.Errorf("find eth0: %w", err)
+	}
+	gw := net.IP(gateway(n.subnet).AsSlice())
+	index := eth.Attrs().Index
+	host := func(ip []byte) *net.IPNet { return &net.IPNet{IP: ip, Mask: net.CIDRMask(32, 32)} }
+	for _, step := range []func() error{
+		func() error { return h.LinkSetUp(lo) },
+		func() error { return h.AddrAdd(eth, &netlink.Addr{IPNet: host(addr.AsSlice())}) },
+		func() error { return h.LinkSetUp(eth) },
+		func() error {
+			return h.RouteAdd(&netlink.Route{LinkIndex: index, Dst: host(gw), Scope: netlink.SCOPE_LINK})
+		},
+		func() error { return h.RouteAdd(&netlink.Route{LinkIndex: index, Gw: gw}) },
+		func() error {
+			return h.NeighSet(&netlink.Neigh{LinkIndex: index, Family: unix.AF_INET, State: netlink.NUD_PERMANENT, IP: gw, HardwareAddr: n.names.bridgeMAC()})
+		},
+	} {
+		if err := step(); err != nil {
+			return fmt.Errorf("set up eth0: %w", err)
+		}
+	}
+	return nil
+}
+
+// detach removes what attach made. It may be repeated.
+func (n *network) detach(id string, addr netip.Addr) error {
+	if err := n.removePort(n.names.link(id)); err != nil {
+		return err
+	}
+	if err := n.neighbour(netlink.NeighDel, addr); err != nil && !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	return nil
+}
+
+// removePort deletes the host's end of a cable, and so both. The kernel may have done it already, or be doing it.
+func (n *network) removePort(name string) error {
+	link, err := netlink.LinkByName(name)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find interface %s: %w", name, err)
+	}
+	if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove interface %s: %w", name, err)
+	}
+	return nil
+}
+
+// ports names the interfaces on the bridge.
+func (n *network) ports() ([]string, error) {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	var ports []string
+	for _, l := range links {
+		if l.Attrs().MasterIndex == n.bridge.Attrs().Index {
+			ports = append(ports, l.Attrs().Name)
+		}
+	}
+	return ports, nil
+}
+
+// neighbours lists the lasting neighbour entries of the bridge.
+func (n *network) neighbours() ([]netlink.Neigh, error) {
+	all, err := netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET)
+	if err != nil {
+		return nil, fmt.Errorf("list neighbours: %w", err)
+	}
+	var lasting []netlink.Neigh
+	for _, e := range all {
+		if e.State == netlink.NUD_PERMANENT {
+			lasting = append(lasting, e)
+		}
+	}
+	return lasting, nil
+}
+
+// sweep removes those ports and neighbour entries that belong to no known instance.
+func (n *network) sweep(ports []string, entries []netlink.Neigh, known map[string]netip.Addr) error {
+	keepPort, keepAddr := map[string]bool{}, map[netip.Addr]bool{}
+	for id, addr := range known {
+		keepPort[n.names.link(id)], keepAddr[addr] = true, true
+	}
+	var errs []error
+	for _, port := range ports {
+		if !keepPort[port] {
+			errs = append(errs, n.removePort(port))
+		}
+	}
+	for _, e := range entries {
+		addr, _ := netip.AddrFromSlice(e.IP)
+		if keepAddr[addr.Unmap()] {
+			continue
+		}
+		if err := netlink.NeighDel(&e); err != nil && !errors.Is(err, unix.ENOENT) {
+			errs = append(errs, fmt.Errorf("remove neighbour %v: %w", addr, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// remove takes the bridge, the firewall and, where no other installation is left, forwarding away.
+func (n *network) remove(p paths) error {
+	errs := []error{n.rules.unload(), n.removePort(n.names.bridge())}
+	var record networkRecord
+	if readJSON(p.network(), &record) == nil && record.Forwarded && !otherBridges() {
+		errs = append(errs, os.WriteFile(forwardSwitch, []byte("0"), 0))
+	}
+	record.Forwarded = false
+	record.Subnet = n.subnet
+	return errors.Join(append(errs, writeJSON(p.network(), record))...)
+}
+
+// otherBridges tells whether another installation has a bridge here.
+func otherBridges() bool {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return true
+	}
+	for _, l := range links {
+		if l.Type() == "bridge" && strings.HasPrefix(l.Attrs().Name, "sw-") {
+			return true
+		}
+	}
+	return false
+}
