@@ -1,0 +1,314 @@
+package server
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setting is one row of the table of settings. Its name is the flag without dashes and the key in the file; the environment
+// variable is made from it. A value has one text form in all three places.
+type setting struct {
+	name    string
+	usage   string
+	allowed string // what a value may be, for messages
+	initial func(env func(string) string) string
+	parse   func(c *Config, text string) error
+	show    func(c Config) string // "" while the setting has its zero value
+	secret  bool
+}
+
+// EnvName is the environment variable of a setting.
+func EnvName(name string) string {
+	return "SLIPWAY_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+func fixed(text string) func(func(string) string) string {
+	return func(func(string) string) string { return text }
+}
+
+// text makes a setting of a string.
+func text(name, usage, initial, allowed string, ok func(string) bool, field func(*Config) *string) setting {
+	return setting{
+		name: name, usage: usage, allowed: allowed, initial: fixed(initial),
+		parse: func(c *Config, s string) error {
+			if !ok(s) {
+				return errNotAllowed
+			}
+			*field(c) = s
+			return nil
+		},
+		show: func(c Config) string { return *field(&c) },
+	}
+}
+
+// duration makes a setting of a time span.
+func duration(name, usage, initial string, field func(*Config) *time.Duration) setting {
+	return setting{
+		name: name, usage: usage, allowed: "a time such as 90s, 5m or 1h30m, from 1s", initial: fixed(initial),
+		parse: func(c *Config, s string) error {
+			d, err := time.ParseDuration(s)
+			if err != nil || d < time.Second {
+				return errNotAllowed
+			}
+			*field(c) = d
+			return nil
+		},
+		show: func(c Config) string {
+			if *field(&c) == 0 {
+				return ""
+			}
+			return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(field(&c).String())
+		},
+	}
+}
+
+// choice makes a setting of true or false.
+func choice(name, usage, initial string, set func(*Config, bool), get func(Config) string) setting {
+	return setting{
+		name: name, usage: usage, allowed: "true or false", initial: fixed(initial),
+		parse: func(c *Config, s string) error {
+			v, err := strconv.ParseBool(s)
+			if err != nil {
+				return errNotAllowed
+			}
+			set(c, v)
+			return nil
+		},
+		show: get,
+	}
+}
+
+// settings is the table, in the order it is shown.
+func settings() []setting {
+	return []setting{
+		pathSetting("data-dir", "where everything is kept", defaultDataDir, func(c *Config) *string { return &c.DataDir }),
+		text("api-addr", "address of the AWS APIs, the registry and git", "127.0.0.1:7700", "a loopback address with a port, such as 127.0.0.1:7700 (other addresses need TLS, which is not offered here yet)", isLoopback, func(c *Config) *string { return &c.APIAddr }),
+		text("https-addr", "address of the applications", "127.0.0.1:8443", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPSAddr }),
+		text("http-addr", "address that redirects to HTTPS", "127.0.0.1:8080", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPAddr }),
+		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
+		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
+		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),
+		text("account", "AWS account this installation plays", "123456789012", "12 digits", accountID.MatchString, func(c *Config) *string { return &c.Account }),
+		{
+			name: "service-quota", usage: "services per account and region", allowed: "a whole number from 1", initial: fixed("10"),
+			parse: func(c *Config, s string) (err error) {
+				if c.ServiceQuota, err = strconv.Atoi(s); err != nil || c.ServiceQuota < 1 {
+					return errNotAllowed
+				}
+				return nil
+			},
+			show: func(c Config) string {
+				if c.ServiceQuota == 0 {
+					return ""
+				}
+				return strconv.Itoa(c.ServiceQuota)
+			},
+		},
+		duration("start-timeout", "how long an instance may take to become healthy", "5m", func(c *Config) *time.Duration { return &c.StartTimeout }),
+		duration("drain-timeout", "how long requests in flight may take to finish", "120s", func(c *Config) *time.Duration { return &c.DrainTimeout }),
+		duration("stop-grace", "time between SIGTERM and SIGKILL of an instance", "30s", func(c *Config) *time.Duration { return &c.StopGrace }),
+		duration("build-timeout", "how long a build may take", "30m", func(c *Config) *time.Duration { return &c.BuildTimeout }),
+		duration("retention", "how long a deleted service is still described", "1h", func(c *Config) *time.Duration { return &c.Retention }),
+		choice("strict-roles", "refuse access and instance roles that do not exist", "false", func(c *Config, v bool) { c.StrictRoles = v }, func(c Config) string {
+			if !c.StrictRoles {
+				return ""
+			}
+			return "true"
+		}),
+		choice("file-sources", "allow file:// repositories", "true", func(c *Config, v bool) { c.FileSources = &v }, func(c Config) string {
+			if c.FileSources == nil {
+				return ""
+			}
+			return strconv.FormatBool(*c.FileSources)
+		}),
+		pathSetting("cache-dir", "where runtime base images are kept", defaultCacheDir, func(c *Config) *string { return &c.CacheDir }),
+		runtimeImages(), mirrors(), allowEgress(),
+		text("network-pool", "where instance networks are taken from", "10.201.0.0/16", "an IPv4 network such as 10.201.0.0/16, /24 or larger", isPool, func(c *Config) *string { return &c.NetworkPool }),
+		text("log-level", "how much Slipway says", "info", "debug, info, warn or error", func(s string) bool {
+			return slices.Contains([]string{"debug", "info", "warn", "error"}, s)
+		}, func(c *Config) *string { return &c.LogLevel }),
+	}
+}
+
+const addressAllowed = "host:port, port 0 to 65535"
+
+var (
+	domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)*-[0-9]{1,2}$`)
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+)
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+func isLoopback(s string) bool {
+	host, _, err := net.SplitHostPort(s)
+	if err != nil || !isAddress(s) {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func isPool(s string) bool {
+	p, err := netip.ParsePrefix(s)
+	return err == nil && p.Addr().Is4() && p.Bits() <= 24 && p == p.Masked()
+}
+
+func pathSetting(name, usage string, initial func(func(string) string) string, field func(*Config) *string) setting {
+	s := text(name, usage, "", "a folder", func(s string) bool { return s != "" }, field)
+	s.initial = initial
+	s.parse = func(c *Config, v string) error {
+		abs, err := filepath.Abs(v)
+		if v == "" || err != nil {
+			return errNotAllowed
+		}
+		*field(c) = abs
+		return nil
+	}
+	return s
+}
+
+func defaultDataDir(env func(string) string) string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/slipway"
+	}
+	return filepath.Join(xdg(env, "XDG_DATA_HOME", ".local/share"), "slipway")
+}
+
+func defaultCacheDir(env func(string) string) string {
+	return filepath.Join(xdg(env, "XDG_CACHE_HOME", ".cache"), "slipway")
+}
+
+func xdg(env func(string) string, name, otherwise string) string {
+	if dir := env(name); filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(env("HOME"), otherwise)
+}
+
+// pairs reads "name=value,name=value".
+func pairs(s string) (map[string]string, error) {
+	m := map[string]string{}
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		k, v, ok := strings.Cut(part, "=")
+		if !ok || k == "" || v == "" {
+			return nil, errNotAllowed
+		}
+		m[k] = v
+	}
+	return m, nil
+}
+
+func showPairs(m map[string]string) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, k+"="+m[k])
+	}
+	return strings.Join(parts, ",")
+}
+
+func runtimeImages() setting {
+	return setting{
+		name: "runtime-images", usage: "base image of each runtime", allowed: "runtime=image, separated by commas, such as python311=registry.example/python:3.11",
+		initial: fixed(""),
+		parse: func(c *Config, s string) (err error) {
+			c.RuntimeImages, err = pairs(s)
+			return err
+		},
+		show: func(c Config) string { return showPairs(c.RuntimeImages) },
+	}
+}
+
+func mirrors() setting {
+	return setting{
+		name: "mirrors", usage: "registries that stand in for others", allowed: "prefix=[user:password@]host[:port][/prefix], separated by commas",
+		initial: fixed(""), secret: true,
+		parse: func(c *Config, s string) error {
+			m, err := pairs(s)
+			if err != nil {
+				return err
+			}
+			c.Mirrors = map[string]Mirror{}
+			for prefix, v := range m {
+				if c.Mirrors[prefix], err = parseMirror(v); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		show: func(c Config) string {
+			m := map[string]string{}
+			for prefix, mirror := range c.Mirrors {
+				m[prefix] = mirror.URL
+				if mirror.Username != "" {
+					m[prefix] = mirror.Username + ":***@" + mirror.URL
+				}
+			}
+			return showPairs(m)
+		},
+	}
+}
+
+func parseMirror(s string) (Mirror, error) {
+	u, err := url.Parse("//" + s)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return Mirror{}, errNotAllowed
+	}
+	m := Mirror{URL: u.Host + strings.TrimSuffix(u.Path, "/")}
+	if u.User != nil {
+		m.Username = u.User.Username()
+		m.Password, _ = u.User.Password()
+	}
+	return m, nil
+}
+
+func allowEgress() setting {
+	return setting{
+		name: "allow-egress", usage: "private networks that applications may reach", allowed: "networks such as 10.1.0.0/16, separated by commas", initial: fixed(""),
+		parse: func(c *Config, s string) error {
+			c.AllowEgress = nil
+			for part := range strings.SplitSeq(s, ",") {
+				if part = strings.TrimSpace(part); part == "" {
+					continue
+				}
+				p, err := netip.ParsePrefix(part)
+				if err != nil {
+					return errNotAllowed
+				}
+				c.AllowEgress = append(c.AllowEgress, p.Masked().String())
+			}
+			return nil
+		},
+		show: func(c Config) string { return strings.Join(c.AllowEgress, ",") },
+	}
+}
+
+// refusal is the message for a value that a setting cannot have.
+func (s setting) refusal(value string) error {
+	if s.secret {
+		value = "the value"
+	} else {
+		value = strconv.Quote(value)
+	}
+	return fmt.Errorf("%s: %s is not allowed; allowed is %s", s.name, value, s.allowed)
+}
