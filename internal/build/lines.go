@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -24,19 +25,37 @@ func newLines(emit func(string)) *lines { return &lines{emit: emit} }
 func (l *lines) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
-		end := bytes.IndexByte(p, '\n')
-		if end < 0 {
-			l.partial = append(l.partial, p...)
-			if len(l.partial) >= longestLine {
-				l.flush()
+		piece := p[:min(len(p), longestLine-len(l.partial))]
+		if end := bytes.IndexByte(piece, '\n'); end >= 0 {
+			l.partial = append(l.partial, piece[:end]...)
+			l.line()
+			p = p[end+1:]
+			continue
+		}
+		l.partial = append(l.partial, piece...)
+		p = p[len(piece):]
+		if len(l.partial) == longestLine {
+			l.split()
+		}
+	}
+	return n, nil
+}
+
+// split gives a piece of a line that is too long, and keeps a character that is not complete for the next piece.
+func (l *lines) split() {
+	end := len(l.partial)
+	for back := 1; back < utf8.UTFMax; back++ {
+		if c := l.partial[end-back]; utf8.RuneStart(c) {
+			if !utf8.FullRune(l.partial[end-back:]) {
+				end -= back
 			}
 			break
 		}
-		l.partial = append(l.partial, p[:end]...)
-		l.line()
-		p = p[end+1:]
 	}
-	return n, nil
+	rest := bytes.Clone(l.partial[end:])
+	l.partial = l.partial[:end]
+	l.line()
+	l.partial = append(l.partial, rest...)
 }
 
 // flush gives what came after the last newline.

@@ -56,7 +56,11 @@ func parseRange(text string) (versionRange, error) {
 func parseAlternative(text string) ([]bound, error) {
 	bounds := []bound{}
 	if m := hyphenRange.FindStringSubmatch(text); m != nil {
-		low, high := newPartial(m[1:5]), newPartial(m[5:9])
+		low, okLow := newPartial(m[1:5])
+		high, okHigh := newPartial(m[5:9])
+		if !okLow || !okHigh {
+			return nil, fmt.Errorf("%q is not a version range", text)
+		}
 		return append(low.from(), high.through()...), nil
 	}
 	text = operatorGlue.ReplaceAllString(strings.TrimSpace(text), "$1")
@@ -65,23 +69,30 @@ func parseAlternative(text string) ([]bound, error) {
 		if m == nil {
 			return nil, fmt.Errorf("%q is not a version range", field)
 		}
-		bounds = append(bounds, newPartial(m[2:6]).bounds(m[1])...)
+		p, ok := newPartial(m[2:6])
+		if !ok {
+			return nil, fmt.Errorf("%q is not a version range", field)
+		}
+		bounds = append(bounds, p.bounds(m[1])...)
 	}
 	return bounds, nil
 }
 
-func newPartial(texts []string) partial {
-	var p partial
-	for _, text := range texts[:3] {
+// newPartial reads three numbers and a pre-release. A number after an x means nothing.
+func newPartial(texts []string) (p partial, ok bool) {
+	for i, text := range texts[:3] {
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			break
+			continue
 		}
-		p.numbers[p.known] = n
+		if p.known != i {
+			return p, false
+		}
+		p.numbers[i] = n
 		p.known++
 	}
 	p.pre = texts[3] != "" && p.known == 3
-	return p
+	return p, true
 }
 
 // next is the lowest version above all that share the first n numbers.
