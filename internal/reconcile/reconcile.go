@@ -131,6 +131,9 @@ func orDefault(d, def time.Duration) time.Duration {
 
 // Run works until ctx ends. Operations under way stay as they are and are resumed by the next Run.
 func (r *Reconciler) Run(ctx context.Context) error {
+	if err := r.sweep(ctx); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.dispatch(ctx, g) })
 	g.Go(func() error { return r.supervise(ctx) })

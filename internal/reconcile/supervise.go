@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,9 +19,6 @@ const superviseEvery = time.Second
 
 // supervise keeps what should run running and lets go what should not.
 func (r *Reconciler) supervise(ctx context.Context) error {
-	if err := r.sweep(ctx); err != nil {
-		return err
-	}
 	tick := time.NewTicker(superviseEvery)
 	defer tick.Stop()
 	watched := map[string]bool{}
@@ -55,29 +53,65 @@ func (r *Reconciler) sweep(ctx context.Context) error {
 	if err := os.MkdirAll(r.ScratchDir, 0o700); err != nil {
 		return fmt.Errorf("make the scratch directory: %w", err)
 	}
-	var keep []string
-	err = r.DB.View(ctx, func(tx *store.Tx) error {
-		all, err := tx.Instances("")
-		for _, i := range all {
-			keep = append(keep, i.ID)
+	return r.sweepInstances(ctx)
+}
+
+// sweepInstances brings records and reality together after this process was away, before anything is routed: an address that
+// a record still names may belong to another instance soon.
+func (r *Reconciler) sweepInstances(ctx context.Context) error {
+	var (
+		rows    []apprunner.Instance
+		running = map[string]bool{}
+	)
+	err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
+		if rows, err = tx.Instances(""); err != nil {
+			return err
+		}
+		ops, err := tx.RunningOperations()
+		for _, op := range ops {
+			running[op.ID] = true
 		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read instances: %w", err)
 	}
-	return r.Instances.Sweep(ctx, keep)
+	keep := make([]string, len(rows))
+	for n, i := range rows {
+		keep[n] = i.ID
+	}
+	if err := r.Instances.Sweep(ctx, keep); err != nil {
+		return fmt.Errorf("remove instances that no record names: %w", err)
+	}
+	list, err := r.Instances.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list instances: %w", err)
+	}
+	real := map[string]bool{}
+	for _, i := range list {
+		real[i.ID] = true
+	}
+	return r.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		for _, i := range rows {
+			switch {
+			case real[i.ID]:
+			case running[i.OperationID] && i.Phase == apprunner.PhaseStandby:
+				i.Address = "" // its operation starts it again
+				err = errors.Join(err, tx.PutInstance(i))
+			default:
+				err = errors.Join(err, tx.DeleteInstance(i.ID))
+			}
+		}
+		return err
+	})
 }
 
 // forget drops services whose time of being described after deletion is over.
 func (r *Reconciler) forget(ctx context.Context) {
-	err := r.DB.View(ctx, func(*store.Tx) error { return nil })
-	if err == nil {
-		err = r.DB.Update(ctx, func(tx *store.Tx) error {
-			_, err := tx.ForgetServices(store.Micros(r.Now().Add(-r.Retention)))
-			return err
-		})
-	}
+	err := r.DB.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.ForgetServices(store.Micros(r.Now().Add(-r.Retention)))
+		return err
+	})
 	if err != nil && ctx.Err() == nil {
 		r.Log.Error("forget deleted services", "err", err)
 	}

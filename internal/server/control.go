@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/instance/oci"
+	"slipway.dev/slipway/internal/observe"
+	"slipway.dev/slipway/internal/store"
+)
+
+// RunControl is the control role: everything that decides. It ends at SIGTERM; instances and the edge go on without it.
+func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
+	c, err := readConfig(dataDir)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	lock, err := enterRole(ctx, c, "control")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	files, err := inherited()
+	if err != nil {
+		return err
+	}
+	l, err := listenerFrom(files, "api")
+	if err != nil {
+		return err
+	}
+	s, err := newSystem(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.front.serve(ctx, l) })
+	for _, run := range []func(context.Context) error{s.iam.Run, s.logs.Run, s.images.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
+		g.Go(func() error { return run(ctx) })
+	}
+	g.Go(func() error { return s.names.serveDNS(ctx, files) })
+	err = g.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, s.Close())
+}
+
+// auditLog keeps the records of API calls.
+type auditLog struct{ db *store.DB }
+
+func (a auditLog) RecordCall(ctx context.Context, r api.CallRecord) error {
+	return a.db.Update(ctx, func(tx *store.Tx) error { return observe.Record(tx, auditRecord(r)) })
+}
+
+// teardown ends what an installation left on the machine outside its data directory.
+func teardown(ctx context.Context, c Config, log *slog.Logger) error {
+	for _, role := range []string{"edge", "control"} {
+		if err := endOrphan(ctx, c, role); err != nil {
+			return err
+		}
+	}
+	conf, err := c.driver(log)
+	if err != nil {
+		return err
+	}
+	d, err := oci.New(ctx, conf)
+	if err != nil {
+		return err
+	}
+	list, err := d.List(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("list instances: %w", err), d.Close())
+	}
+	grace := orDefault(c.StopGrace, 30*time.Second)
+	var g errgroup.Group
+	g.SetLimit(8)
+	for _, i := range list {
+		g.Go(func() error { return d.Stop(ctx, i.ID, grace) })
+	}
+	return errors.Join(g.Wait(), d.Destroy(ctx))
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
+}

@@ -1,0 +1,221 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/store"
+)
+
+// front is everything behind the API listener: every AWS API, the registry, git, webhooks, health and metrics.
+type front struct {
+	sys *System
+	mux *http.ServeMux
+}
+
+func (s *System) openFront(ctx context.Context) error {
+	key, err := s.secretSetting(ctx, "pagination-key")
+	if err != nil {
+		return err
+	}
+	tokens, err := api.NewTokens(key)
+	if err != nil {
+		return err
+	}
+	services, err := s.services(tokens)
+	if err != nil {
+		return err
+	}
+	aws, err := api.New(api.Config{Services: services, Identities: s.iam, Audit: auditLog{s.db}, Account: s.conf.Account, Log: s.log})
+	if err != nil {
+		return err
+	}
+	f := &front{sys: s, mux: http.NewServeMux()}
+	f.mux.Handle("/", aws)
+	f.mux.Handle("/v2/", s.images.Registry())
+	f.mux.Handle("/git/", s.host)
+	f.mux.Handle("/hooks/", s.watcher.Hooks())
+	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	f.mux.HandleFunc("GET /readyz", f.ready)
+	f.mux.Handle("GET /metrics", promhttp.HandlerFor(f.metrics(), promhttp.HandlerOpts{}))
+	s.front = f
+	return nil
+}
+
+func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
+	runner, err1 := api.NewAppRunner(api.AppRunnerConfig{Control: s.control, Tokens: tokens})
+	ecr, err2 := api.NewECR(s.images)
+	logs, err3 := api.NewLogs(s.logs)
+	sts, err4 := api.NewSTS(s.iam)
+	ids, err5 := api.NewIAM(s.iam)
+	return []*api.Service{runner, ecr, logs, sts, ids}, errors.Join(err1, err2, err3, err4, err5)
+}
+
+// secretSetting is a random key that is made once and kept in the database.
+func (s *System) secretSetting(ctx context.Context, name string) (key []byte, err error) {
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		v, found, err := tx.Setting(name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			v = apprunner.NewID() + apprunner.NewID()
+			if err := tx.PutSetting(name, v); err != nil {
+				return err
+			}
+		}
+		key, err = hex.DecodeString(v)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("setting %s: %w", name, err)
+	}
+	return key, nil
+}
+
+// ready answers 200 when requests are served: the edge routes by the present table and the database answers.
+func (f *front) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	st, err := f.sys.edge.Status(ctx)
+	switch {
+	case err != nil:
+		http.Error(w, "the edge does not answer yet: "+err.Error(), http.StatusServiceUnavailable)
+	case st.TableVersion == 0:
+		http.Error(w, "the edge has no routing table yet", http.StatusServiceUnavailable)
+	default:
+		fmt.Fprintln(w, "ready")
+	}
+}
+
+func (f *front) metrics() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), edgeCollector{f.sys})
+	return reg
+}
+
+// edgeCollector turns the edge's counters into metrics at each scrape. Only live services have a label.
+type edgeCollector struct{ sys *System }
+
+var (
+	requestsDesc = prometheus.NewDesc("slipway_requests_total", "Requests by status class.", []string{"service", "class"}, nil)
+	inFlightDesc = prometheus.NewDesc("slipway_requests_in_flight", "Requests in flight.", []string{"service"}, nil)
+)
+
+func (edgeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- requestsDesc; ch <- inFlightDesc }
+
+func (c edgeCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	st, err := c.sys.edge.Status(ctx)
+	if err != nil {
+		return // an edge that is away has no figures; the scrape shows the rest
+	}
+	for arn, n := range st.Services {
+		for class, v := range map[string]uint64{"2xx": n.Status2xx, "3xx": n.Status3xx, "4xx": n.Status4xx, "5xx": n.Status5xx} {
+			ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(v), arn, class)
+		}
+		ch <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(n.InFlight), arn)
+	}
+}
+
+// serve answers on the API listener until ctx ends.
+func (f *front) serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{Handler: f.mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if srv.Shutdown(grace) != nil {
+			srv.Close()
+		}
+	})
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("API listener: %w", err)
+	}
+	return nil
+}
+
+// openIdentities opens the identities, makes what an account has from its beginning, and writes down where clients find it all.
+func (s *System) openIdentities(ctx context.Context) (err error) {
+	s.iam, err = iam.Open(ctx, iam.Config{DB: s.db, KeyFile: s.conf.path("iam.key"), Log: s.log})
+	if err != nil {
+		return fmt.Errorf("open the identities: %w", err)
+	}
+	key, err := s.iam.EnsureRoot(ctx, s.conf.Account)
+	if err != nil {
+		return err
+	}
+	if err := s.ensureAccessRole(ctx); err != nil {
+		return err
+	}
+	return s.writeCredentials(key)
+}
+
+const (
+	accessRole       = "AppRunnerECRAccessRole"
+	accessRolePolicy = "arn:aws:iam::aws:policy/service-role/AWSAppRunnerServicePolicyForECRAccess"
+	accessRoleTrust  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"build.apprunner.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+)
+
+// ensureAccessRole makes the role that the AWS console makes at a user's first private image, under the same name.
+func (s *System) ensureAccessRole(ctx context.Context) error {
+	_, err := s.iam.GetRole(ctx, s.conf.Account, accessRole)
+	if err == nil {
+		return nil
+	}
+	r, err := s.iam.CreateRole(ctx, iam.Role{
+		Account: s.conf.Account, Name: accessRole, Path: "/service-role/", Trust: accessRoleTrust, MaxSession: time.Hour,
+		Description: "Lets App Runner pull private images.",
+	})
+	if err != nil {
+		return fmt.Errorf("make the role %s: %w", accessRole, err)
+	}
+	return s.iam.AttachPolicy(ctx, iam.Entity{Account: r.Account, Kind: iam.EntityRole, Name: r.Name}, accessRolePolicy)
+}
+
+// writeCredentials writes credentials.env (design §2).
+func (s *System) writeCredentials(key iam.AccessKey) error {
+	var b strings.Builder
+	for _, kv := range [][2]string{
+		{"AWS_ENDPOINT_URL", "http://" + s.conf.APIAddr}, {"AWS_ACCESS_KEY_ID", key.ID}, {"AWS_SECRET_ACCESS_KEY", key.Secret},
+		{"AWS_REGION", s.conf.Region}, {"AWS_DEFAULT_REGION", s.conf.Region}, {"SLIPWAY_HTTPS", s.conf.HTTPSAddr},
+		{"SLIPWAY_HTTP", s.conf.HTTPAddr}, {"SLIPWAY_DNS", s.conf.DNSAddr}, {"SLIPWAY_CA", s.conf.CAFile()},
+	} {
+		fmt.Fprintf(&b, "export %s='%s'\n", kv[0], kv[1])
+	}
+	return writeFile(s.conf.CredentialsFile(), []byte(b.String()), 0o600)
+}
+
+// mayUseRegistry answers the registry's questions about rights.
+func (s *System) mayUseRegistry(ctx context.Context, a image.Access) error {
+	p, err := s.iam.PrincipalOf(ctx, a.Principal)
+	if err != nil {
+		return err
+	}
+	return s.iam.Authorize(ctx, p, iam.Request{Action: a.Action, Resource: a.Resource})
+}
+
+// mayPush lets holders of an access key push to hosted repositories.
+func (s *System) mayPush(ctx context.Context, user, password string) error {
+	p, err := s.iam.Password(ctx, user, password)
+	if err != nil {
+		return err
+	}
+	return s.iam.Authorize(ctx, p, iam.Request{Action: "slipway:GitAccess", Resource: "arn:aws:slipway:" + s.conf.Region + ":" + p.Account + ":git/*"})
+}
+
