@@ -30,7 +30,7 @@ type NewRepository struct {
 
 func checkRepositoryName(name string) error {
 	if len(name) < minRepository || !validRepository(name) {
-		return apprunner.Errorf(CodeInvalidParameter, "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*'': %q; a name has 2 to 256 lower-case letters, digits, '.', '_', '-' and '/'", clip(name))
+		return apprunner.Errorf(CodeInvalidParameter, "Invalid parameter at 'repositoryName' failed to satisfy constraint: %q is not 2 to 256 lower-case letters, digits, '.', '_', '-' and '/', beginning and ending with a letter or digit", clip(name))
 	}
 	return nil
 }

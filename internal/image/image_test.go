@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http/httptest"
@@ -241,4 +240,12 @@ func staticLayer(content []byte, mediaType types.MediaType) v1.Layer {
 	return static.NewLayer(content, mediaType)
 }
 
-var _ = fmt.Sprint
+func openDB(t *testing.T) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -232,11 +231,7 @@ func (r *remote) transfer(ctx context.Context, d descriptor, w *blobWriter) erro
 }
 
 func (r *remote) receive(ctx context.Context, d descriptor, w *blobWriter, watch *time.Timer) error {
-	header := http.Header{}
-	if w.size > 0 {
-		header.Set("Range", "bytes="+strconv.FormatInt(w.size, 10)+"-")
-	}
-	resp, err := r.request(ctx, http.MethodGet, "blobs/"+d.Digest, header, http.StatusOK, http.StatusPartialContent)
+	resp, err := r.open(ctx, d, w.size)
 	if err != nil {
 		return err
 	}
@@ -254,6 +249,21 @@ func (r *remote) receive(ctx context.Context, d descriptor, w *blobWriter, watch
 		return r.failure("blobs/"+d.Digest, io.ErrUnexpectedEOF)
 	}
 	return nil
+}
+
+// open asks for a blob from a byte on; a registry that cannot do ranges sends all of it.
+func (r *remote) open(ctx context.Context, d descriptor, from int64) (*http.Response, error) {
+	path := "blobs/" + d.Digest
+	if from == 0 {
+		return r.request(ctx, http.MethodGet, path, nil, http.StatusOK)
+	}
+	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", from, d.Size-1)}}
+	resp, err := r.request(ctx, http.MethodGet, path, header, http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
+	if err != nil || resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		return resp, err
+	}
+	resp.Body.Close()
+	return r.request(ctx, http.MethodGet, path, nil, http.StatusOK)
 }
 
 type watchedReader struct {

@@ -68,7 +68,7 @@ func (t *tree) parent(name string) (dir int, base string, err error) {
 		}
 	}
 	if err != nil {
-		return -1, "", fmt.Errorf("directory %q: %w", dirName, err)
+		return -1, "", fmt.Errorf("directory %q: %w", clip(dirName), err)
 	}
 	t.forget()
 	t.lastName, t.lastDir = dirName, fd
