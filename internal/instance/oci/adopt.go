@@ -15,12 +15,11 @@ import (
 )
 
 // adopt finds the instances of the data directory and takes them up where the last driver left them.
-func (d *Driver) adopt(ctx context.Context) error {
+func (d *Driver) adopt() error {
 	ids, err := subdirs(d.paths.instances())
 	if err != nil {
 		return err
 	}
-	var building []netip.Addr
 	for _, id := range ids {
 		dir := d.paths.instance(id)
 		r, err := readRecord(dir)
@@ -31,19 +30,32 @@ func (d *Driver) adopt(ctx context.Context) error {
 			}
 			continue
 		}
-		kept, err := d.adoptOne(ctx, r)
-		if err != nil {
+		if err := d.adoptOne(r); err != nil {
 			return err
 		}
-		if kept && r.Egress == instance.EgressBuild {
-			building = append(building, r.Address)
-		}
 	}
-	return d.net.rules.load(building)
+	return d.net.rules.load(d.building())
 }
 
-// adoptOne takes up one instance and tells whether it is there.
-func (d *Driver) adoptOne(ctx context.Context, r record) (kept bool, err error) {
+// building are the addresses with EgressBuild.
+func (d *Driver) building() []netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []netip.Addr
+	for _, e := range d.entries {
+		i, _ := e.snapshot()
+		if i.State != instance.Exited && e.current().Egress == instance.EgressBuild {
+			list = append(list, e.address)
+		}
+	}
+	for _, w := range d.workspaces {
+		list = append(list, w.address)
+	}
+	return list
+}
+
+// adoptOne takes up one instance, or removes what there is of it.
+func (d *Driver) adoptOne(r record) error {
 	dir := d.paths.instance(r.ID)
 	e := newEntry(r)
 	run, runErr := shim.ReadRun(dir)
@@ -56,7 +68,7 @@ func (d *Driver) adoptOne(ctx context.Context, r record) (kept bool, err error) 
 		if r.Shim.Alive() {
 			_ = unix.Kill(r.Shim.PID, unix.SIGKILL)
 		}
-		return false, d.wipe(r.ID, r.Address)
+		return d.wipe(r.ID, r.Address)
 	}
 	e.run = run
 	d.mu.Lock()
@@ -64,10 +76,10 @@ func (d *Driver) adoptOne(ctx context.Context, r record) (kept bool, err error) 
 	d.mu.Unlock()
 	if exitErr == nil || !run.Shim.Alive() {
 		d.conclude(e)
-		return true, nil
+		return nil
 	}
 	go d.follow(e)
-	return true, nil
+	return nil
 }
 
 // sweepUnknown removes what carries this installation's names on the machine and belongs to no record: what was made by a driver

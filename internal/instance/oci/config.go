@@ -45,6 +45,8 @@ type Config struct {
 	AllowPrivate []netip.Prefix
 	// ResolvConf names the host's resolver file; empty is /etc/resolv.conf.
 	ResolvConf string
+	// AllowUnlimited starts instances also on a machine that cannot limit their CPU, memory or processes.
+	AllowUnlimited bool
 	// LogLimit bounds the bytes of log kept for one instance while nobody collects them.
 	LogLimit int64
 	// Log takes what no caller can be told.

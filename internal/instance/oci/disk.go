@@ -58,7 +58,7 @@ func (d *disks) template(ctx context.Context, sizeMiB int) (string, error) {
 		return "", fmt.Errorf("make a disk: %w", err)
 	}
 	// No journal: nobody looks at the disk after a crash, and its thread would be one more per instance.
-	cmd := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1", tmp)
+	cmd := exec.CommandContext(ctx, "mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal,^resize_inode", "-E", "lazy_itable_init=1", tmp)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("make a disk: %w: %s", err, out)
 	}

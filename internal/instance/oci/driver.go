@@ -62,6 +62,9 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 	if d.layout, err = cgroup.Detect(); err != nil {
 		return nil, err
 	}
+	if err := essential(c, d.layout); err != nil {
+		return nil, fmt.Errorf("instance driver: %w", err)
+	}
 	if d.lock, err = lockFile(ctx, d.paths.lock()); err != nil {
 		return nil, err
 	}
@@ -74,11 +77,14 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 func (d *Driver) open(ctx context.Context) error {
 	abilities := probeAbilities(ctx, d.disks, d.paths)
 	d.mapped, d.limits = abilities.mapped == nil, abilities.disk == nil
+	if err := errors.Join(abilities.mapped, abilities.disk); err != nil {
+		d.cfg.Log.Warn("instances are held less tightly than they could be; see slipway doctor", "error", err)
+	}
 	var err error
 	if d.net, err = openNetwork(ctx, d.cfg, d.names, d.paths); err != nil {
 		return err
 	}
-	if err := d.adopt(ctx); err != nil {
+	if err := d.adopt(); err != nil {
 		return err
 	}
 	return d.sweepUnknown(ctx)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"sync"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -35,6 +37,7 @@ type firewall struct {
 	allow     []netip.Prefix
 	resolvers []netip.Addr
 
+	mu    sync.Mutex // one change at a time
 	table *nftables.Table
 	build *nftables.Set
 }
@@ -43,9 +46,21 @@ func newFirewall(n names, pool, subnet netip.Prefix, allow []netip.Prefix, serve
 	return &firewall{names: n, pool: pool, subnet: subnet, allow: allow, resolvers: reachable(servers)}
 }
 
+// ask sets the name servers that load opens the way to, and tells whether they changed.
+func (f *firewall) ask(servers []netip.Addr) (changed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := reachable(servers)
+	changed = !slices.Equal(now, f.resolvers)
+	f.resolvers = now
+	return changed
+}
+
 // load replaces the whole table in one transaction; packets see the old rules or the new ones. building are the addresses with
 // EgressBuild.
 func (f *firewall) load(building []netip.Addr) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	conn, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("load firewall: %w", err)
@@ -105,6 +120,8 @@ func (f *firewall) masquerade(r *ruleset) {
 
 // allowBuild adds an address to, or takes it from, those with EgressBuild.
 func (f *firewall) allowBuild(a netip.Addr, allowed bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	conn, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("change firewall: %w", err)

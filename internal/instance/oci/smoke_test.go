@@ -54,7 +54,7 @@ func TestSmoke(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		t.Log("ready", time.Since(begin))
-		time.Sleep(200*time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 		s, err := d.Stats(ctx, id)
 		t.Log(s, err)
 		l, err := d.Listening(ctx, id)
