@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
+	"strconv"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
@@ -16,6 +18,22 @@ type Call struct {
 	Scope     apprunner.Scope
 	RequestID string
 	UserAgent string
+	SourceIP  string
+	// Secure says that the request came over TLS.
+	Secure bool
+}
+
+// context adds the condition keys about the call to those about the resource.
+func (c Call) context(keys map[string][]string) map[string][]string {
+	out := map[string][]string{
+		"aws:SourceIp": {c.SourceIP}, "aws:SecureTransport": {strconv.FormatBool(c.Secure)}, "aws:RequestedRegion": {c.Scope.Region},
+		"aws:ViaAWSService": {"false"},
+	}
+	if c.UserAgent != "" {
+		out["aws:UserAgent"] = []string{c.UserAgent}
+	}
+	maps.Copy(out, keys)
+	return out
 }
 
 // Action is one operation of an AWS API as it is served here.
@@ -37,6 +55,8 @@ type Service struct {
 	Constraint apprunner.Code
 	// Internal is the code for a fault of this server.
 	Internal apprunner.Code
+	// MaxBody is the largest request body in bytes where it is more than the usual 1 MiB.
+	MaxBody int64
 }
 
 // action makes an Action out of functions on the operation's own types.

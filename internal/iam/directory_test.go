@@ -194,6 +194,10 @@ func TestAssumeRole(t *testing.T) {
 	ok(t, d.Authorize(ctx, session.Principal, describe))
 	wantCode(t, d.Authorize(ctx, session.Principal, iam.Request{Action: "apprunner:DeleteService", Resource: service1}), apprunner.CodeAccessDenied)
 
+	in.Tags = map[string]string{"team": "blue"}
+	_, err = d.AssumeRole(ctx, alice, in)
+	wantCode(t, err, apprunner.CodeAccessDenied) // tags are a right of their own
+	in.Tags = nil
 	in.Policies = []string{statement("Allow", `"Action":"apprunner:List*","Resource":"*"`)}
 	narrow := must[iam.Credentials](t)(d.AssumeRole(ctx, alice, in))
 	wantCode(t, d.Authorize(ctx, narrow.Principal, describe), apprunner.CodeAccessDenied)

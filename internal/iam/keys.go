@@ -38,8 +38,9 @@ const (
 	maxKeysPerUser = 2
 )
 
-// EnsureRoot makes the account with root credentials at first, and finds the same pair again later. Root credentials are the
-// only ones whose secret can be read again, and only on the machine itself.
+// EnsureRoot makes the account with root credentials at first, and finds the same pair again later; where root's keys were all
+// deleted or made inactive it makes another, so that access is never lost for whoever owns the machine. Root credentials are the
+// only ones whose secret can be read again.
 func (d *Directory) EnsureRoot(ctx context.Context, account string) (AccessKey, error) {
 	if !isAccount(account) {
 		return AccessKey{}, fmt.Errorf("account id %q: it must be 12 digits", account)
@@ -52,7 +53,7 @@ func (d *Directory) EnsureRoot(ctx context.Context, account string) (AccessKey, 
 		}
 		var sealed string
 		var created int64
-		found, err := tx.Get(`SELECT id, secret, created FROM iam_access_keys WHERE account = $1 AND user_id IS NULL ORDER BY created LIMIT 1`,
+		found, err := tx.Get(`SELECT id, secret, created FROM iam_access_keys WHERE account = $1 AND user_id IS NULL AND active = 1 ORDER BY created, id LIMIT 1`,
 			[]any{account}, &key.ID, &sealed, &created)
 		if err != nil {
 			return err

@@ -55,6 +55,9 @@ func (d *Directory) AssumeRole(ctx context.Context, caller Principal, in AssumeR
 	if !sessionNameForm.MatchString(in.SessionName) {
 		return Credentials{}, apprunner.Errorf(CodeValidationError, "RoleSessionName must have 2 to 64 characters of letters, digits and =,.@_-")
 	}
+	if err := checkTags(in.Tags); err != nil {
+		return Credentials{}, err
+	}
 	if in.Duration == 0 {
 		in.Duration = defaultSession
 	}
@@ -141,11 +144,22 @@ func (d *Directory) assumable(ctx context.Context, caller Principal, in AssumeRo
 	if err != nil {
 		return Role{}, fmt.Errorf("trust policy of %s: %w", in.RoleARN, err)
 	}
-	trust, direct := DecideFor(doc, caller.caller(), q)
-	identity := set.Decide(q)
-	direct = direct && caller.Account == role.Account
-	if trust != Allow || identity == ExplicitDeny || identity != Allow && !direct {
-		return Role{}, Denied(caller, q)
+	actions := []string{ActionAssumeRole}
+	if len(in.Tags) > 0 {
+		// Tags become aws:PrincipalTag keys of the session, so setting them is a right of its own.
+		actions = append(actions, actionTagSession)
+		for k, v := range in.Tags {
+			q.Context["aws:RequestTag/"+k] = []string{v}
+			q.Context["aws:TagKeys"] = append(q.Context["aws:TagKeys"], k)
+		}
+	}
+	for _, q.Action = range actions {
+		trust, direct := DecideFor(doc, caller.caller(), q)
+		identity := set.Decide(q)
+		direct = direct && caller.Account == role.Account
+		if trust != Allow || identity == ExplicitDeny || identity != Allow && !direct {
+			return Role{}, Denied(caller, q)
+		}
 	}
 	return role, nil
 }

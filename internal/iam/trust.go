@@ -76,6 +76,8 @@ func (c *evalContext) isCaller(named string) bool {
 // ActionAssumeRole is what trust policies allow.
 const ActionAssumeRole = "sts:AssumeRole"
 
+const actionTagSession = "sts:TagSession"
+
 // RoleTrusts tells whether a role exists and whether its trust policy lets a service, such as build.apprunner.amazonaws.com or
 // tasks.apprunner.amazonaws.com, assume it (§18).
 func (d *Directory) RoleTrusts(ctx context.Context, roleARN, servicePrincipal string) (exists, trusts bool, err error) {

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"unicode/utf8"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/wire"
+)
+
+// fault is an error as it goes out.
+type fault struct {
+	status  int
+	code    string
+	message string
+}
+
+// codeTooLarge answers a body over the limit.
+const codeTooLarge apprunner.Code = "RequestEntityTooLarge"
+
+// maxMessage is the longest message of an error (§1.3).
+const maxMessage = 600
+
+// statuses are those of the errors that any operation of any service may answer with (§1.3). The codes of a service's own model
+// carry their status in its table.
+var statuses = map[apprunner.Code]int{
+	apprunner.CodeAccessDenied:     http.StatusForbidden,
+	apprunner.CodeUnrecognizedKey:  http.StatusForbidden,
+	apprunner.CodeInvalidSignature: http.StatusForbidden,
+	apprunner.CodeExpiredToken:     http.StatusForbidden,
+	apprunner.CodeIncomplete:       http.StatusForbidden,
+	apprunner.CodeMissingAuth:      http.StatusForbidden,
+	apprunner.CodeUnknownOperation: http.StatusNotFound,
+	apprunner.CodeSerialization:    http.StatusBadRequest,
+	apprunner.CodeThrottling:       http.StatusBadRequest,
+	apprunner.CodeUnavailable:      http.StatusServiceUnavailable,
+	codeTooLarge:                   http.StatusRequestEntityTooLarge,
+}
+
+// queryCodes is how the query services spell the common errors.
+var queryCodes = map[apprunner.Code]string{
+	apprunner.CodeAccessDenied:     "AccessDenied",
+	apprunner.CodeUnrecognizedKey:  "InvalidClientTokenId",
+	apprunner.CodeInvalidSignature: "SignatureDoesNotMatch",
+	apprunner.CodeExpiredToken:     "ExpiredToken",
+	apprunner.CodeIncomplete:       "IncompleteSignature",
+	apprunner.CodeMissingAuth:      "MissingAuthenticationToken",
+	apprunner.CodeUnknownOperation: "InvalidAction",
+	apprunner.CodeSerialization:    "MalformedInput",
+	apprunner.CodeThrottling:       "Throttling",
+}
+
+// fault turns an error into what the client is told; nil stays nil. An error that is not made for clients is logged with the
+// request id and answered without detail.
+func (s *Server) fault(x *exchange, err error) *fault {
+	if err == nil {
+		return nil
+	}
+	var known *apprunner.Error
+	if !errors.As(err, &known) || known.Code == apprunner.CodeInternal || known.Code == "" {
+		return s.internal(x, err)
+	}
+	f := &fault{code: string(known.Code), message: shorten(known.Error())}
+	f.status = statuses[known.Code]
+	if f.status == 0 {
+		f.status = x.api().Status(f.code)
+	}
+	if f.status == 0 {
+		f.status = http.StatusBadRequest
+	}
+	if x.api().Protocol == wire.Query {
+		if spelt, ok := queryCodes[known.Code]; ok {
+			f.code = spelt
+		}
+		if known.Code == apprunner.CodeUnknownOperation {
+			f.status = http.StatusBadRequest
+		}
+	}
+	return f
+}
+
+func (s *Server) internal(x *exchange, err error) *fault {
+	attrs := []any{"request_id", x.id, "service", x.api().Name, "operation", clip(x.claimed, 128), "error", err}
+	switch {
+	case x.http.Context().Err() != nil:
+		s.Log.Debug("the client went away", attrs...)
+	case errors.Is(err, context.DeadlineExceeded):
+		s.Log.Warn("an API call took too long", attrs...)
+		return &fault{status: http.StatusServiceUnavailable, code: string(apprunner.CodeUnavailable), message: "The request took too long; try again."}
+	default:
+		s.Log.Error("an API call failed", attrs...)
+	}
+	code := apprunner.CodeInternal
+	if x.service != nil && x.service.Internal != "" {
+		code = x.service.Internal
+	}
+	return &fault{
+		status: http.StatusInternalServerError, code: string(code),
+		message: "An internal error occurred. The server's log tells more under request id " + x.id + ".",
+	}
+}
+
+// shorten cuts a message to the characters that may be sent.
+func shorten(s string) string {
+	if utf8.RuneCountInString(s) <= maxMessage {
+		return s
+	}
+	return string([]rune(s)[:maxMessage-1]) + "…"
+}

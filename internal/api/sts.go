@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/iam"
+	wire "slipway.dev/slipway/internal/wire/sts"
+)
+
+// NewSTS returns the Security Token Service (adjacent §2.5).
+func NewSTS(d *iam.Directory) (*Service, error) {
+	if d == nil {
+		return nil, errors.New("sts: a directory is required")
+	}
+	s := &sts{d}
+	return &Service{
+		API: &wire.API, Constraint: iam.CodeValidationError, Internal: "InternalFailure",
+		Actions: map[string]Action{
+			// Everyone may know who they are: no policy can take that away.
+			"GetCallerIdentity": action(nothing[wire.GetCallerIdentityRequest], s.getCallerIdentity),
+			// The directory asks both the trust policy and the identity policies, which decide together.
+			"AssumeRole":      action(nothing[wire.AssumeRoleRequest], s.assumeRole),
+			"GetSessionToken": action(nothing[wire.GetSessionTokenRequest], s.getSessionToken),
+			"GetAccessKeyInfo": action(anything[wire.GetAccessKeyInfoRequest]("sts:GetAccessKeyInfo"),
+				s.getAccessKeyInfo),
+		},
+	}, nil
+}
+
+type sts struct{ dir *iam.Directory }
+
+// nothing asks the policies nothing.
+func nothing[In any](context.Context, Call, *In) ([]iam.Request, error) { return nil, nil }
+
+func (s *sts) getCallerIdentity(_ context.Context, c Call, _ *wire.GetCallerIdentityRequest) (*wire.GetCallerIdentityResponse, error) {
+	p := c.Principal
+	return &wire.GetCallerIdentityResponse{UserId: &p.ID, Account: &p.Account, Arn: &p.ARN}, nil
+}
+
+func (s *sts) assumeRole(ctx context.Context, c Call, in *wire.AssumeRoleRequest) (*wire.AssumeRoleResponse, error) {
+	if in.SerialNumber != nil || in.TokenCode != nil {
+		return nil, apprunner.Errorf(apprunner.CodeAccessDenied, "MultiFactorAuthentication failed: no MFA device is known here.")
+	}
+	ask := iam.AssumeRoleInput{
+		RoleARN: val(in.RoleArn), SessionName: val(in.RoleSessionName), Duration: time.Duration(val(in.DurationSeconds)) * time.Second,
+		ExternalID: val(in.ExternalId), Tags: map[string]string{}, Context: c.context(nil),
+	}
+	if in.Policy != nil {
+		ask.Policies = []string{*in.Policy}
+	}
+	for _, p := range in.PolicyArns {
+		ask.PolicyARNs = append(ask.PolicyARNs, val(p.Arn))
+	}
+	for _, t := range in.Tags {
+		ask.Tags[val(t.Key)] = val(t.Value)
+	}
+	cred, err := s.dir.AssumeRole(ctx, c.Principal, ask)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.AssumeRoleResponse{
+		Credentials:     credentialsOut(cred),
+		AssumedRoleUser: &wire.AssumedRoleUser{AssumedRoleId: &cred.Principal.ID, Arn: &cred.Principal.ARN},
+	}, nil
+}
+
+func (s *sts) getSessionToken(_ context.Context, c Call, in *wire.GetSessionTokenRequest) (*wire.GetSessionTokenResponse, error) {
+	if in.SerialNumber != nil || in.TokenCode != nil {
+		return nil, apprunner.Errorf(apprunner.CodeAccessDenied, "MultiFactorAuthentication failed: no MFA device is known here.")
+	}
+	cred, err := s.dir.SessionToken(c.Principal, time.Duration(val(in.DurationSeconds))*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.GetSessionTokenResponse{Credentials: credentialsOut(cred)}, nil
+}
+
+func (s *sts) getAccessKeyInfo(ctx context.Context, _ Call, in *wire.GetAccessKeyInfoRequest) (*wire.GetAccessKeyInfoResponse, error) {
+	account, err := s.dir.AccessKeyAccount(ctx, val(in.AccessKeyId))
+	if err != nil {
+		return nil, err
+	}
+	return &wire.GetAccessKeyInfoResponse{Account: &account}, nil
+}
+
+func credentialsOut(c iam.Credentials) *wire.Credentials {
+	return &wire.Credentials{AccessKeyId: &c.AccessKeyID, SecretAccessKey: &c.Secret, SessionToken: &c.Token, Expiration: &c.ExpiresAt}
+}
