@@ -38,6 +38,9 @@ type AppRunnerConfig struct {
 
 type appRunner struct{ AppRunnerConfig }
 
+// maxServiceRequest leaves room for environment variables, of which a single one may have 51,200 characters (§6.1).
+const maxServiceRequest = 8 << 20
+
 // NewAppRunner returns the App Runner API.
 func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 	if c.Control == nil || c.Tokens == nil {
@@ -48,6 +51,7 @@ func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 		API:        &wire.API,
 		Constraint: apprunner.CodeInvalidRequest,
 		Internal:   apprunner.CodeInternal,
+		MaxBody:    maxServiceRequest,
 		Actions: map[string]Action{
 			"CreateService":       action(a.mayCreate, a.createService),
 			"UpdateService":       action(a.mayUpdate, a.updateService),

@@ -26,7 +26,8 @@ func number(p *int32) *int {
 	return &n
 }
 
-func text[T ~string](v T) *string { return given(string(v)) }
+// enumOut is one of our words for an answer; an empty one is left out.
+func enumOut[T ~string](v T) *string { return given(string(v)) }
 
 func createInput(in *wire.CreateServiceRequest) apprunner.CreateServiceInput {
 	out := apprunner.CreateServiceInput{
@@ -197,7 +198,7 @@ func (a answerTo) service(s apprunner.Service) *wire.Service {
 		CreatedAt:                       &s.CreatedAt,
 		UpdatedAt:                       &s.UpdatedAt,
 		DeletedAt:                       moment(s.DeletedAt),
-		Status:                          text(s.Status),
+		Status:                          enumOut(s.Status),
 		SourceConfiguration:             sourceOut(s.Source),
 		InstanceConfiguration:           instanceOut(s.Instance),
 		HealthCheckConfiguration:        healthCheckOut(s.HealthCheck),
@@ -230,15 +231,15 @@ func summaryOut(s apprunner.Service) wire.ServiceSummary {
 		ServiceUrl:  &s.URL,
 		CreatedAt:   &s.CreatedAt,
 		UpdatedAt:   &s.UpdatedAt,
-		Status:      text(s.Status),
+		Status:      enumOut(s.Status),
 	}
 }
 
 func operationOut(op apprunner.Operation) wire.OperationSummary {
 	return wire.OperationSummary{
 		Id:        &op.ID,
-		Type:      text(op.Type),
-		Status:    text(op.Status),
+		Type:      enumOut(op.Type),
+		Status:    enumOut(op.Status),
 		TargetArn: &op.ServiceARN,
 		StartedAt: &op.StartedAt,
 		EndedAt:   moment(op.EndedAt),
@@ -264,10 +265,10 @@ func sourceOut(src apprunner.SourceConfiguration) *wire.SourceConfiguration {
 }
 
 func codeOut(c apprunner.CodeRepository) *wire.CodeRepository {
-	conf := &wire.CodeConfiguration{ConfigurationSource: text(c.Configuration.Source)}
+	conf := &wire.CodeConfiguration{ConfigurationSource: enumOut(c.Configuration.Source)}
 	if v := c.Configuration.Values; v != nil {
 		conf.CodeConfigurationValues = &wire.CodeConfigurationValues{
-			Runtime:                     text(v.Runtime),
+			Runtime:                     enumOut(v.Runtime),
 			BuildCommand:                given(v.BuildCommand),
 			StartCommand:                given(v.StartCommand),
 			Port:                        new(strconv.Itoa(v.Port)),
@@ -286,7 +287,7 @@ func codeOut(c apprunner.CodeRepository) *wire.CodeRepository {
 func imageOut(i apprunner.ImageRepository) *wire.ImageRepository {
 	return &wire.ImageRepository{
 		ImageIdentifier:     &i.Identifier,
-		ImageRepositoryType: text(i.Type),
+		ImageRepositoryType: enumOut(i.Type),
 		ImageConfiguration: &wire.ImageConfiguration{
 			Port:                        new(strconv.Itoa(i.Port)),
 			StartCommand:                given(i.StartCommand),
@@ -314,7 +315,7 @@ func instanceOut(i apprunner.InstanceConfiguration) *wire.InstanceConfiguration 
 
 func healthCheckOut(h apprunner.HealthCheckConfiguration) *wire.HealthCheckConfiguration {
 	return &wire.HealthCheckConfiguration{
-		Protocol:           text(h.Protocol),
+		Protocol:           enumOut(h.Protocol),
 		Path:               &h.Path,
 		Interval:           int32Out(h.Interval),
 		Timeout:            int32Out(h.Timeout),
@@ -331,9 +332,9 @@ func int32Out(n int) *int32 {
 
 func networkOut(n apprunner.NetworkConfiguration) *wire.NetworkConfiguration {
 	return &wire.NetworkConfiguration{
-		EgressConfiguration:  &wire.EgressConfiguration{EgressType: text(n.Egress), VpcConnectorArn: given(n.VPCConnectorARN)},
+		EgressConfiguration:  &wire.EgressConfiguration{EgressType: enumOut(n.Egress), VpcConnectorArn: given(n.VPCConnectorARN)},
 		IngressConfiguration: &wire.IngressConfiguration{IsPubliclyAccessible: &n.Public},
-		IpAddressType:        text(n.IPAddressType),
+		IpAddressType:        enumOut(n.IPAddressType),
 	}
 }
 

@@ -50,6 +50,9 @@ type imageStore interface {
 
 type ecrAPI struct{ store imageStore }
 
+// maxLayerPart is the body of the largest layer part, in base64, with room for what is around it.
+const maxLayerPart = 4*(image.LayerPartBytes/3) + 1<<20
+
 // NewECR returns the ECR API (adjacent §3.1).
 func NewECR(store imageStore) (*Service, error) {
 	if store == nil {
@@ -58,7 +61,7 @@ func NewECR(store imageStore) (*Service, error) {
 	e := &ecrAPI{store}
 	actions := e.repositoryActions()
 	maps.Copy(actions, e.imageActions())
-	return &Service{API: &wire.API, Constraint: image.CodeInvalidParameter, Internal: "ServerException", Actions: actions}, nil
+	return &Service{API: &wire.API, Constraint: image.CodeInvalidParameter, Internal: "ServerException", MaxBody: maxLayerPart, Actions: actions}, nil
 }
 
 func (e *ecrAPI) repositoryActions() map[string]Action {

@@ -29,6 +29,9 @@ type logStore interface {
 
 type logsAPI struct{ store logStore }
 
+// maxLogBatch is the body of the largest batch of events: 1 MiB of text of which every character may be escaped.
+const maxLogBatch = 8 << 20
+
 // NewLogs returns the CloudWatch Logs API (adjacent §4).
 func NewLogs(store logStore) (*Service, error) {
 	if store == nil {
@@ -39,6 +42,7 @@ func NewLogs(store logStore) (*Service, error) {
 		API:        &wire.API,
 		Constraint: observe.CodeInvalidParameter,
 		Internal:   "ServiceUnavailableException",
+		MaxBody:    maxLogBatch,
 		Actions: map[string]Action{
 			"CreateLogGroup":        command(onGroup("CreateLogGroup", func(in *wire.CreateLogGroupRequest) *string { return in.LogGroupName }), l.createGroup),
 			"DeleteLogGroup":        command(onGroup("DeleteLogGroup", func(in *wire.DeleteLogGroupRequest) *string { return in.LogGroupName }), l.deleteGroup),
@@ -159,13 +163,13 @@ func (l *logsAPI) describeGroups(ctx context.Context, c Call, in *wire.DescribeL
 		return nil, err
 	}
 	for _, g := range groups {
-		out.LogGroups = append(out.LogGroups, groupOut(g))
+		out.LogGroups = append(out.LogGroups, logGroupOut(g))
 	}
 	out.NextToken = given(next)
 	return out, nil
 }
 
-func groupOut(g observe.Group) wire.LogGroup {
+func logGroupOut(g observe.Group) wire.LogGroup {
 	out := wire.LogGroup{
 		LogGroupName:      &g.Name,
 		CreationTime:      millis(g.Created),
@@ -214,12 +218,12 @@ func (l *logsAPI) describeStreams(ctx context.Context, c Call, in *wire.Describe
 	}
 	out := &wire.DescribeLogStreamsResponse{LogStreams: make([]wire.LogStream, len(streams)), NextToken: given(next)}
 	for i, s := range streams {
-		out.LogStreams[i] = streamOut(s)
+		out.LogStreams[i] = logStreamOut(s)
 	}
 	return out, nil
 }
 
-func streamOut(s observe.Stream) wire.LogStream {
+func logStreamOut(s observe.Stream) wire.LogStream {
 	return wire.LogStream{
 		LogStreamName:       &s.Name,
 		CreationTime:        millis(s.Created),
