@@ -270,3 +270,28 @@ func (g *Git) missingBranch(ctx context.Context, t *target) error {
 	}
 	return noBranch(t.ref, t.branch, names, cut)
 }
+
+// Local tells whether the repository lies on this machine, so that its head costs nothing to read.
+func (g *Git) Local(url string) bool {
+	if g.cfg.Hosted != nil {
+		if _, ok := g.cfg.Hosted(url); ok {
+			return true
+		}
+	}
+	a, err := ParseURL(url)
+	return err == nil && a.Scheme == "file"
+}
+
+// Identity is equal for two spellings of one repository: https and ssh, with and without .git, in any case.
+func (g *Git) Identity(url string) string {
+	if g.cfg.Hosted != nil {
+		if dir, ok := g.cfg.Hosted(url); ok {
+			return dir
+		}
+	}
+	a, err := ParseURL(url)
+	if err != nil {
+		return url
+	}
+	return a.key()
+}

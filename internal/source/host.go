@@ -118,7 +118,9 @@ func Hosted(dir string, bases ...string) func(url string) (string, bool) {
 }
 
 // URL is the address of a hosted repository.
-func (h *Host) URL(name string) string { return strings.TrimSuffix(h.cfg.URLs[0], "/") + "/" + name + ".git" }
+func (h *Host) URL(name string) string {
+	return strings.TrimSuffix(h.cfg.URLs[0], "/") + "/" + name + ".git"
+}
 
 // Create makes an empty repository; it is fine if it exists.
 func (h *Host) Create(name string) error {
