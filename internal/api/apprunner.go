@@ -47,7 +47,7 @@ func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 		return nil, errors.New("app runner API: Control and Tokens are required")
 	}
 	a := &appRunner{c}
-	return &Service{
+	return listedErrors(&Service{
 		API:        &wire.API,
 		Constraint: apprunner.CodeInvalidRequest,
 		Internal:   apprunner.CodeInternal,
@@ -70,7 +70,29 @@ func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 					return in.AutoScalingConfigurationArn
 				}), a.describeAutoScaling),
 		},
-	}, nil
+	}), nil
+}
+
+// listedErrors holds every action to the errors that the model lists for it: one that it does not list is an invalid request
+// (§1.3). The error of a race, which control words for any action, is such a case.
+func listedErrors(s *Service) *Service {
+	for name, act := range s.Actions {
+		op, do := s.API.Operation(name), act.Do
+		act.Do = func(ctx context.Context, c Call, in any) (any, error) {
+			out, err := do(ctx, c, in)
+			var own *apprunner.Error
+			if !errors.As(err, &own) || op.Lists(string(own.Code)) {
+				return out, err
+			}
+			switch own.Code {
+			case apprunner.CodeInvalidState, apprunner.CodeNotFound, apprunner.CodeQuotaExceeded:
+				return nil, &apprunner.Error{Code: apprunner.CodeInvalidRequest, Message: own.Message, Hint: own.Hint, Err: err}
+			}
+			return out, err
+		}
+		s.Actions[name] = act
+	}
+	return s
 }
 
 // to says how the caller wants answers spelt.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,21 +25,16 @@ import (
 
 // world is the App Runner API over a real control room and store, with a clock that moves a second a look.
 type world struct {
-	db  *store.DB
+	*endpoint
 	api *api.Service
-	url string
 	sdk *sdk.Client
 	now time.Time
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "slipway.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	w := &world{db: db, now: time.UnixMilli(1606156217650).UTC()}
+	db := openStore(t)
+	w := &world{now: time.UnixMilli(1606156217650).UTC()}
 	ctl, err := control.New(control.Config{
 		DB: db, Suffix: "apprunner.localhost", Log: slog.New(slog.DiscardHandler), ServiceQuota: 100, Epoch: w.now,
 		Now: func() time.Time { w.now = w.now.Add(time.Second); return w.now },
@@ -55,8 +49,8 @@ func newWorld(t *testing.T) *world {
 	if w.api, err = api.NewAppRunner(api.AppRunnerConfig{Control: ctl, Tokens: tokens}); err != nil {
 		t.Fatal(err)
 	}
-	w.url = serve(t, w.api)
-	w.sdk = sdk.NewFromConfig(config(w.url))
+	w.endpoint = serve(t, db, w.api)
+	w.sdk = sdk.NewFromConfig(w.config())
 	return w
 }
 
@@ -113,7 +107,7 @@ const codeService = `{
 // Every member of the service object, with its defaults, as §4 lists them.
 func TestServiceObject(t *testing.T) {
 	w := newWorld(t)
-	status, body := post(t, w.url, "AppRunner.CreateService", codeService)
+	status, body := w.post(t, "apprunner", "AppRunner.CreateService", codeService)
 	if status != 200 {
 		t.Fatalf("%d %s", status, body)
 	}
@@ -231,7 +225,7 @@ func TestTagsThroughTheSDK(t *testing.T) {
 	if _, err := w.sdk.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"b", "none"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, body := post(t, w.url, "AppRunner.ListTagsForResource", `{"ResourceArn":"`+*arn+`"}`); body != `{"Tags":[{"Key":"a","Value":""}]}` {
+	if _, body := w.post(t, "apprunner", "AppRunner.ListTagsForResource", `{"ResourceArn":"`+*arn+`"}`); body != `{"Tags":[{"Key":"a","Value":""}]}` {
 		t.Errorf("got %s", body)
 	}
 }
@@ -281,7 +275,7 @@ func TestErrorsOfActions(t *testing.T) {
 		{"combination", "CreateService", `{"ServiceName":"pair","SourceConfiguration":{"ImageRepository":{"ImageIdentifier":"public.ecr.aws/a/b","ImageRepositoryType":"ECR_PUBLIC"}},"InstanceConfiguration":{"Cpu":"256","Memory":"4096"}}`, `400 {"__type":"com.amazonaws.apprunner#InvalidRequestException","Message":"instanceConfiguration`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			status, body := post(t, w.url, "AppRunner."+tc.op, tc.body)
+			status, body := w.post(t, "apprunner", "AppRunner."+tc.op, tc.body)
 			if got := fmt.Sprintf("%d %s", status, body); !strings.HasPrefix(got, tc.want) {
 				t.Errorf("got  %s\nwant %s…", got, tc.want)
 			}
@@ -293,11 +287,11 @@ func TestErrorsOfActions(t *testing.T) {
 func TestAutoScalingStatusIsSpeltAsTheClientExpects(t *testing.T) {
 	w := newWorld(t)
 	body := `{"AutoScalingConfigurationArn":"arn:aws:apprunner:us-east-1:123456789012:autoscalingconfiguration/DefaultConfiguration"}`
-	_, plain := post(t, w.url, "AppRunner.DescribeAutoScalingConfiguration", body)
+	_, plain := w.post(t, "apprunner", "AppRunner.DescribeAutoScalingConfiguration", body)
 	if !strings.Contains(plain, `"Status":"ACTIVE","MaxConcurrency":100,"MinSize":1,"MaxSize":25,"CreatedAt":1606156217.65,"HasAssociatedService":false,"IsDefault":true`) {
 		t.Errorf("got %s", plain)
 	}
-	_, terraform := post(t, w.url, "AppRunner.DescribeAutoScalingConfiguration", body, "User-Agent", "APN/1.0 HashiCorp/1.0 Terraform/1.9 terraform-provider-aws/5.60")
+	_, terraform := w.post(t, "apprunner", "AppRunner.DescribeAutoScalingConfiguration", body, "User-Agent", "APN/1.0 HashiCorp/1.0 Terraform/1.9 terraform-provider-aws/5.60")
 	if !strings.Contains(terraform, `"Status":"active"`) {
 		t.Errorf("got %s", terraform)
 	}
@@ -351,6 +345,33 @@ func TestPermissionsAreAskedOnFullNames(t *testing.T) {
 	}
 }
 
+// checklist: 2
+func TestStockCLI(t *testing.T) {
+	w := newWorld(t)
+	var made struct {
+		Service struct{ ServiceArn, Status string }
+	}
+	w.awsJSON(t, &made, "apprunner", "create-service", "--cli-input-json", codeService)
+	if made.Service.Status != "OPERATION_IN_PROGRESS" {
+		t.Errorf("create-service: %+v", made)
+	}
+	w.create(t, "second")
+	type page struct {
+		ServiceSummaryList []struct{ ServiceName string }
+		NextToken          string
+	}
+	var first, last page
+	w.awsJSON(t, &first, "apprunner", "list-services", "--max-results", "1")
+	w.awsJSON(t, &last, "apprunner", "list-services", "--max-results", "1", "--next-token", first.NextToken)
+	if first.ServiceSummaryList[0].ServiceName != "second" || last.ServiceSummaryList[0].ServiceName != "python-app" || last.NextToken != "" {
+		t.Errorf("list-services: %+v, %+v", first, last)
+	}
+	out, ok := w.aws(t, "apprunner", "pause-service", "--service-arn", made.Service.ServiceArn)
+	if ok || !strings.Contains(out, "(InvalidStateException) when calling the PauseService operation") {
+		t.Errorf("pause-service of a busy service: %s", out)
+	}
+}
+
 // Every action is one of the model, and gets the input type of its operation.
 func TestActionsFitTheirOperations(t *testing.T) {
 	w := newWorld(t)
@@ -363,5 +384,27 @@ func TestActionsFitTheirOperations(t *testing.T) {
 		if _, err := act.Permissions(context.Background(), api.Call{}, op.NewInput()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// racing is a control room in which another caller was faster.
+type racing struct{ *control.Control }
+
+func (racing) StartDeployment(context.Context, apprunner.Scope, string, bool, string) (string, error) {
+	return "", apprunner.Errorf(apprunner.CodeInvalidState, "Service web has an operation in progress.")
+}
+
+func TestErrorsAreThoseOfTheModel(t *testing.T) {
+	tokens, err := api.NewTokens([]byte("0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := api.NewAppRunner(api.AppRunnerConfig{Control: racing{}, Tokens: tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = service.Actions["StartDeployment"].Do(context.Background(), api.Call{Scope: scope}, &wire.StartDeploymentRequest{ServiceArn: aws.String("arn")})
+	if apprunner.CodeOf(err) != apprunner.CodeInvalidRequest || err.Error() != "Service web has an operation in progress." {
+		t.Errorf("StartDeployment lists no InvalidStateException (§1.3): %v", err)
 	}
 }

@@ -18,7 +18,7 @@ const xmlType = "text/xml"
 
 func (queryCodec) encode(s *Service, op *Operation, out reflect.Value, requestID string) Response {
 	w := xmlWriter{s: s}
-	w.buf.WriteString("<" + op.Name + `Response xmlns="` + s.Namespace + `">`)
+	w.root(op.Name + "Response")
 	if op.Output != None {
 		w.open(op.ResultWrapper)
 		w.members(out, &s.Shapes[op.Output])
@@ -37,7 +37,7 @@ func (queryCodec) encodeError(s *Service, status int, code, message, requestID s
 		fault = "Receiver"
 	}
 	w := xmlWriter{s: s}
-	w.buf.WriteString(`<ErrorResponse xmlns="` + s.Namespace + `">`)
+	w.root("ErrorResponse")
 	w.open("Error")
 	w.text("Type", fault)
 	w.text("Code", code)
@@ -52,6 +52,15 @@ func (queryCodec) encodeError(s *Service, status int, code, message, requestID s
 type xmlWriter struct {
 	s   *Service
 	buf bytes.Buffer
+}
+
+// root opens the outermost element, in the name space of the service.
+func (w *xmlWriter) root(name string) {
+	if w.s.Namespace == "" {
+		w.open(name)
+		return
+	}
+	w.open(name + ` xmlns="` + w.s.Namespace + `"`)
 }
 
 func (w *xmlWriter) open(name string)  { w.buf.WriteString("<" + name + ">") }
