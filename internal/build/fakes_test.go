@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"slipway.dev/slipway/internal/build"
 )
@@ -259,6 +260,7 @@ func contents(t *testing.T, dir string) map[string]string {
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
+	times []time.Time
 	live  chan string // when set, every line goes here too
 }
 
@@ -269,7 +271,7 @@ func (r *recorder) Output(line string) { r.add("[Build] " + line) }
 
 func (r *recorder) add(line string) {
 	r.mu.Lock()
-	r.lines = append(r.lines, line)
+	r.lines, r.times = append(r.lines, line), append(r.times, time.Now())
 	r.mu.Unlock()
 	if r.live != nil {
 		r.live <- line
@@ -280,4 +282,15 @@ func (r *recorder) text() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return strings.Join(r.lines, "\n")
+}
+
+// timed is the log with the seconds since its first line.
+func (r *recorder) timed() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var text strings.Builder
+	for i, line := range r.lines {
+		fmt.Fprintf(&text, "%7.3f %s\n", r.times[i].Sub(r.times[0]).Seconds(), line)
+	}
+	return text.String()
 }

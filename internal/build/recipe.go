@@ -37,14 +37,14 @@ func (l layerRecipe) key() string {
 // recipeEdition changes whenever the code that makes layers changes what they hold.
 const recipeEdition = "1"
 
-// key names the whole image.
+// key names the whole image. Two runtimes with the same layers are one image.
 func (r recipe) key() string {
 	parts := slices.Clone(r.env)
 	for _, l := range r.layers {
 		parts = append(parts, l.key())
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return r.runtime.FileName() + "-" + r.version + "-" + hex.EncodeToString(sum[:8])
+	return r.layers[len(r.layers)-1].name + "-" + hex.EncodeToString(sum[:8])
 }
 
 // title is the runtime version as log lines call it.
