@@ -231,6 +231,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 	if path, _, _ := strings.Cut(pr.In.RequestURI, "?"); strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
 		pr.Out.URL.Opaque = path // as the client wrote it, byte for byte
 	}
+	pr.Out.Trailer = pr.In.Trailer // filled when the body has been read, so it must be the same map
 	h := pr.Out.Header
 	client, _, _ := net.SplitHostPort(pr.In.RemoteAddr)
 	if prior := pr.In.Header["X-Forwarded-For"]; len(prior) > 0 {

@@ -64,6 +64,8 @@ type Server struct {
 	std       *stdFront
 	control   *http.Server
 
+	stdOnly bool // plain connections go to net/http at once: the oracle of the tests
+
 	publishing sync.Mutex
 	draining   atomic.Bool
 	// drainingSince is when draining began, since started; 0 before.
@@ -215,7 +217,13 @@ func (s *Server) serveTLS(cc *clientConn) {
 }
 
 // servePlain serves HTTP/1.1 without TLS.
-func (s *Server) servePlain(cc *clientConn) { s.serveH1(cc, cc) }
+func (s *Server) servePlain(cc *clientConn) {
+	if s.stdOnly {
+		s.std.listener.give(cc)
+		return
+	}
+	s.serveH1(cc, cc)
+}
 
 // tick looks at the limits that need no precision.
 func (s *Server) tick(ctx context.Context) {
