@@ -41,13 +41,17 @@ type Config struct {
 	Account string
 	Log     *slog.Logger
 	Now     func() time.Time // default time.Now
-	// ReadTimeout is how long a client may take to send a body, default 30 s; Timeout how long an action may take, default 60 s.
+	// ReadTimeout is how long a client may take to send a body, default 30 s, and as much more as the body's size needs on a slow
+	// line; Timeout is how long an action may take, default 60 s.
 	ReadTimeout, Timeout time.Duration
 }
 
 const (
 	defaultReadTimeout = 30 * time.Second
 	defaultTimeout     = 60 * time.Second
+
+	// slowest is the line in bytes a second on which a body must still get through.
+	slowest = 128 << 10
 
 	// defaultMaxBody is the largest request body in bytes where a service does not set its own limit.
 	defaultMaxBody = 1 << 20
@@ -98,12 +102,10 @@ type exchange struct {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
-	defer cancel()
 	x := &exchange{http: r, id: apprunner.NewUUID()}
-	err := s.guard(ctx, w, x)
+	err := s.guard(r.Context(), w, x)
 	fault := s.fault(x, err)
-	s.record(ctx, x, fault)
+	s.record(r.Context(), x, fault)
 	s.reply(w, x, fault)
 }
 
@@ -122,6 +124,8 @@ func (s *Server) run(ctx context.Context, w http.ResponseWriter, x *exchange) er
 	if err := s.read(w, x); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
 	if err := s.verify(ctx, x); err != nil {
 		return err
 	}
@@ -155,7 +159,8 @@ func (s *Server) read(w http.ResponseWriter, x *exchange) error {
 		limit = max(limit, x.service.MaxBody)
 	}
 	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(s.ReadTimeout)) // the clock of the network; recorders in tests have none
+	patience := s.ReadTimeout + time.Duration(min(limit, max(0, x.http.ContentLength))/slowest)*time.Second
+	_ = deadline.SetReadDeadline(time.Now().Add(patience)) // the clock of the network; recorders in tests have none
 	body, err := readAll(http.MaxBytesReader(w, x.http.Body, limit), x.http.ContentLength, limit)
 	_ = deadline.SetReadDeadline(time.Time{})
 	x.body = body

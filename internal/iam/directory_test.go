@@ -23,6 +23,7 @@ func user(t testing.TB, d *iam.Directory, name string) iam.Principal {
 
 var describe = iam.Request{Action: "apprunner:DescribeService", Resource: service1}
 
+// checklist: 10, 192, 213
 func TestAuthorizeDeniesByDefault(t *testing.T) {
 	d, _ := newDirectory(t)
 	err := d.Authorize(t.Context(), user(t, d, "alice"), describe)
@@ -38,7 +39,7 @@ func TestAuthorizeDeniesByDefault(t *testing.T) {
 	wantCode(t, d.Authorize(t.Context(), other, describe), apprunner.CodeAccessDenied)
 }
 
-// checklist: 12
+// checklist: 12, 193
 func TestAdministratorsGroup(t *testing.T) {
 	d, ctx := first(newDirectory(t)), t.Context()
 	p := user(t, d, "Administrator")
@@ -149,6 +150,7 @@ func TestLastUseSurvivesRestart(t *testing.T) {
 	}
 }
 
+// checklist: 208
 func TestRoleTrusts(t *testing.T) {
 	d, ctx := first(newDirectory(t)), t.Context()
 	role := must[iam.Role](t)(d.CreateRole(ctx, iam.Role{Account: account, Name: "app", Path: "/x/", Trust: trustTasks}))
@@ -175,6 +177,7 @@ func TestRoleTrusts(t *testing.T) {
 	}
 }
 
+// checklist: 194
 func TestAssumeRole(t *testing.T) {
 	d, ctx := first(newDirectory(t)), t.Context()
 	alice, bob := user(t, d, "alice"), user(t, d, "bob")

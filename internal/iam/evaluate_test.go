@@ -24,6 +24,7 @@ func statement(effect, members string) string {
 
 const service1 = "arn:aws:apprunner:us-east-1:123456789012:service/web/0123456789abcdef0123456789abcdef"
 
+// checklist: 197, 198, 199, 200, 202
 func TestEvaluate(t *testing.T) {
 	q := iam.Request{Action: "apprunner:DescribeService", Resource: service1, Context: map[string][]string{
 		"aws:username": {"alice"}, "aws:ResourceTag/Owner": {"alice"}, "aws:SourceIp": {"10.1.2.3"}, "aws:TagKeys": {"a", "b"},
