@@ -133,7 +133,7 @@ func settings() []setting {
 		}),
 		pathSetting("cache-dir", "where runtime base images are kept", defaultCacheDir, func(c *Config) *string { return &c.CacheDir }),
 		runtimeImages(), mirrors(), allowEgress(),
-		text("network-pool", "where instance networks are taken from", "10.201.0.0/16", "an IPv4 network such as 10.201.0.0/16, /24 or larger", isPool, func(c *Config) *string { return &c.NetworkPool }),
+		text("network-pool", "where instance networks are taken from", "10.213.0.0/18", "an IPv4 network from /18 to /24, such as 10.213.0.0/18", isPool, func(c *Config) *string { return &c.NetworkPool }),
 		text("log-level", "how much Slipway says", "info", "debug, info, warn or error", func(s string) bool {
 			return slices.Contains([]string{"debug", "info", "warn", "error"}, s)
 		}, func(c *Config) *string { return &c.LogLevel }),
@@ -168,7 +168,7 @@ func isLoopback(s string) bool {
 
 func isPool(s string) bool {
 	p, err := netip.ParsePrefix(s)
-	return err == nil && p.Addr().Is4() && p.Bits() <= 24 && p == p.Masked()
+	return err == nil && p.Addr().Is4() && p.Bits() >= 18 && p.Bits() <= 24 && p == p.Masked()
 }
 
 func pathSetting(name, usage string, initial func(func(string) string) string, field func(*Config) *string) setting {
