@@ -42,7 +42,6 @@ func (j *job) prepare(ctx context.Context) error {
 	if err := j.r.DB.Update(ctx, func(tx *store.Tx) error { return tx.PutDeployment(d) }); err != nil {
 		return fmt.Errorf("write deployment: %w", err)
 	}
-	j.log.Step("The image %s is stored.", d.ImageDigest)
 	return nil
 }
 

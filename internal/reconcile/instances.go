@@ -123,7 +123,7 @@ func diskFor(imageBytes int64) int { return max(storageMiB-int(imageBytes>>20), 
 func arguments(c image.ImageConfig, run apprunner.RunConfiguration) []string {
 	switch {
 	case run.Command != "":
-		return []string{"/bin/sh", "-c", run.Command}
+		return []string{"/bin/sh", "-c", execPrefix(run.Command) + run.Command}
 	case run.Args != nil:
 		return slices.Concat(c.Entrypoint, run.Args)
 	}

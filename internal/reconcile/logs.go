@@ -2,16 +2,13 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
-	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/observe"
-	"slipway.dev/slipway/internal/store"
 )
 
 // logEvents writes lines to the service's events log (§21). A log that cannot be written must not stop an operation.
@@ -99,91 +96,4 @@ func (l *opLog) flush() {
 func (l *opLog) close() {
 	close(l.kick)
 	<-l.done
-}
-
-// pumpEvery is how often an instance's new log lines are fetched while it runs.
-const pumpEvery = 300 * time.Millisecond
-
-// pumpLogs stores what instances write, those that were stopped with lines unread included.
-func (r *Reconciler) pumpLogs(ctx context.Context) error {
-	tick := time.NewTicker(pumpEvery)
-	defer tick.Stop()
-	for {
-		if err := r.pumpAll(ctx); err != nil && ctx.Err() == nil {
-			r.Log.Error("application logs", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// pumpAll stores every line there is.
-func (r *Reconciler) pumpAll(ctx context.Context) error {
-	list, err := r.Instances.List(ctx)
-	if err != nil {
-		return fmt.Errorf("list instances: %w", err)
-	}
-	unread, err := r.Instances.Unread(ctx)
-	if err != nil {
-		return fmt.Errorf("list instances with unread logs: %w", err)
-	}
-	for _, i := range append(list, unread...) {
-		svc, found := r.serviceOf(ctx, i.ServiceARN)
-		if !found {
-			svc = strangerFrom(i.ServiceARN)
-		}
-		if err := r.pump(ctx, svc, i.ID); err != nil && ctx.Err() == nil {
-			r.Log.Error("application log", "instance_id", i.ID, "err", err)
-		}
-	}
-	return nil
-}
-
-func (r *Reconciler) serviceOf(ctx context.Context, arn string) (svc apprunner.Service, found bool) {
-	err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
-		svc, found, err = tx.Service(arn)
-		return err
-	})
-	return svc, found && err == nil
-}
-
-// strangerFrom gives the little of a forgotten service that its log group's name needs.
-func strangerFrom(arn string) apprunner.Service {
-	a, err := apprunner.ParseARN(arn)
-	if err != nil {
-		return apprunner.Service{Name: "unknown", ID: "unknown"}
-	}
-	return apprunner.Service{Scope: a.Scope, Name: a.Name, ID: a.ID}
-}
-
-// pump moves an instance's records into its log stream: stored first, trimmed after, so a crash between repeats lines rather
-// than losing them.
-func (r *Reconciler) pump(ctx context.Context, svc apprunner.Service, id string) error {
-	for {
-		records, next, err := r.Instances.Logs(ctx, id, instance.Cursor{})
-		if errors.Is(err, instance.ErrUnknown) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if len(records) > 0 {
-			list := make([]observe.Event, 0, len(records))
-			for _, rec := range records {
-				list = append(list, observe.Event{Time: rec.Time, Message: rec.Line})
-			}
-			if err := r.Logs.Append(ctx, svc.Scope, svc.LogGroup("application"), "instance/"+id, list); err != nil {
-				return err
-			}
-		}
-		if err := r.Instances.TrimLogs(ctx, id, next); err != nil && !errors.Is(err, instance.ErrUnknown) {
-			return err
-		}
-		if len(records) == 0 {
-			return nil
-		}
-	}
 }

@@ -87,13 +87,15 @@ func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 func (r *Reconciler) publish(ctx context.Context) error {
 	r.publishMu.Lock()
 	defer r.publishMu.Unlock()
-	for {
-		changed, err := r.publishOnce(ctx, false)
-		if err == nil || ctx.Err() != nil || changed == nil {
+	for n := 0; ; n++ {
+		tried, err := r.publishOnce(ctx, false)
+		if err == nil || ctx.Err() != nil || tried == nil {
 			return err
 		}
-		r.Log.Warn("the edge did not take the routing table; trying again", "err", err)
-		sleep(ctx, 200*time.Millisecond)
+		if n%50 == 10 { // a restart of the edge is over by then
+			r.Log.Warn("the edge does not take the routing table; trying on", "err", err)
+		}
+		sleep(ctx, 100*time.Millisecond)
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/instance/oci"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/store"
@@ -60,6 +62,35 @@ type auditLog struct{ db *store.DB }
 
 func (a auditLog) RecordCall(ctx context.Context, r api.CallRecord) error {
 	return a.db.Update(ctx, func(tx *store.Tx) error { return observe.Record(tx, auditRecord(r)) })
+}
+
+// auditRecord puts the API's record of a call into the words of the audit trail.
+func auditRecord(r api.CallRecord) observe.AuditRecord {
+	return observe.AuditRecord{
+		Scope: apprunner.Scope{Account: r.RecipientAccountID, Region: r.AWSRegion}, Time: r.Time, EventID: r.EventID, RequestID: r.RequestID,
+		Source: r.EventSource, Name: r.EventName, ReadOnly: r.ReadOnly, SourceIP: r.SourceIPAddress, UserAgent: r.UserAgent,
+		ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage, Request: members(r.RequestParameters), Response: members(r.ResponseElements),
+		Identity: observe.AuditIdentity{
+			Type: r.UserIdentity.Type, PrincipalID: r.UserIdentity.PrincipalID, ARN: r.UserIdentity.ARN, AccountID: r.UserIdentity.AccountID,
+			AccessKeyID: r.UserIdentity.AccessKeyID, UserName: r.UserIdentity.UserName, Session: members(r.UserIdentity.SessionContext),
+		},
+	}
+}
+
+// members is a structure as a map; nil when there is none.
+func members(v any) map[string]any {
+	if m, ok := v.(map[string]any); ok {
+		return m
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	var m map[string]any
+	if json.Unmarshal(b, &m) != nil {
+		return nil
+	}
+	return m
 }
 
 // teardown ends what an installation left on the machine outside its data directory.

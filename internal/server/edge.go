@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
@@ -48,6 +49,9 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
 	n, err := strconv.Atoi(port)
 	if err != nil {
 		return fmt.Errorf("--https-addr %s: %w", c.HTTPSAddr, err)
+	}
+	if err := os.MkdirAll(c.path("edge"), 0o700); err != nil {
+		return fmt.Errorf("edge: %w", err)
 	}
 	s, err := edge.New(edge.Config{HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), Log: log})
 	if err != nil {

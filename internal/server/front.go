@@ -48,7 +48,7 @@ func (s *System) openFront(ctx context.Context) error {
 	f.mux.Handle("/", aws)
 	f.mux.Handle("/v2/", s.images.Registry())
 	f.mux.Handle("/git/", s.host)
-	f.mux.Handle("/hooks/", s.watcher.Hooks())
+	f.mux.Handle("/hooks/", s.hooks)
 	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	f.mux.HandleFunc("GET /readyz", f.ready)
 	f.mux.Handle("GET /metrics", promhttp.HandlerFor(f.metrics(), promhttp.HandlerOpts{}))
@@ -192,9 +192,15 @@ func (s *System) ensureAccessRole(ctx context.Context) error {
 func (s *System) writeCredentials(key iam.AccessKey) error {
 	var b strings.Builder
 	for _, kv := range [][2]string{
-		{"AWS_ENDPOINT_URL", "http://" + s.conf.APIAddr}, {"AWS_ACCESS_KEY_ID", key.ID}, {"AWS_SECRET_ACCESS_KEY", key.Secret},
-		{"AWS_REGION", s.conf.Region}, {"AWS_DEFAULT_REGION", s.conf.Region}, {"SLIPWAY_HTTPS", s.conf.HTTPSAddr},
-		{"SLIPWAY_HTTP", s.conf.HTTPAddr}, {"SLIPWAY_DNS", s.conf.DNSAddr}, {"SLIPWAY_CA", s.conf.CAFile()},
+		{"AWS_ENDPOINT_URL", "http://" + s.conf.APIAddr},
+		{"AWS_ACCESS_KEY_ID", key.ID},
+		{"AWS_SECRET_ACCESS_KEY", key.Secret},
+		{"AWS_REGION", s.conf.Region},
+		{"AWS_DEFAULT_REGION", s.conf.Region},
+		{"SLIPWAY_HTTPS", s.conf.HTTPSAddr},
+		{"SLIPWAY_HTTP", s.conf.HTTPAddr},
+		{"SLIPWAY_DNS", s.conf.DNSAddr},
+		{"SLIPWAY_CA", s.conf.CAFile()},
 	} {
 		fmt.Fprintf(&b, "export %s='%s'\n", kv[0], kv[1])
 	}
@@ -218,4 +224,3 @@ func (s *System) mayPush(ctx context.Context, user, password string) error {
 	}
 	return s.iam.Authorize(ctx, p, iam.Request{Action: "slipway:GitAccess", Resource: "arn:aws:slipway:" + s.conf.Region + ":" + p.Account + ":git/*"})
 }
-

@@ -36,6 +36,7 @@ type System struct {
 	git     *source.Git
 	host    *source.Host
 	watcher *source.Watcher
+	hooks   *source.Hooks
 	driver  *oci.Driver
 	control *control.Control
 	work    *reconcile.Reconciler

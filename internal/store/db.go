@@ -85,6 +85,11 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
+// UpdateQuietly is Update for records that nobody waits for: no watcher wakes.
+func (db *DB) UpdateQuietly(ctx context.Context, fn func(*Tx) error) error {
+	return run(ctx, db.write, nil, fn)
+}
+
 // View runs fn on a read-only snapshot.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	return run(ctx, db.read, &sql.TxOptions{ReadOnly: true}, fn)

@@ -152,3 +152,23 @@ func (t *Tx) Setting(name string) (value string, found bool, err error) {
 func (t *Tx) PutSetting(name, value string) error {
 	return t.Exec(`INSERT INTO settings (name, value) VALUES ($1,$2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 }
+
+// LogPlaces tells how far the log of each instance has been stored, by instance id.
+func (t *Tx) LogPlaces() (map[string]string, error) {
+	places := map[string]string{}
+	err := t.Each(`SELECT instance_id, place FROM log_places`, nil, func(r Row) error {
+		var id, place string
+		err := r.Scan(&id, &place)
+		places[id] = place
+		return err
+	})
+	return places, err
+}
+
+// PutLogPlace notes how far an instance's log has been stored; an empty place forgets it.
+func (t *Tx) PutLogPlace(id, place string) error {
+	if place == "" {
+		return t.Exec(`DELETE FROM log_places WHERE instance_id = $1`, id)
+	}
+	return t.Exec(`INSERT INTO log_places (instance_id, place) VALUES ($1,$2) ON CONFLICT (instance_id) DO UPDATE SET place = excluded.place`, id, place)
+}

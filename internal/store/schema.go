@@ -24,4 +24,5 @@ var migrations = []string{
 	`CREATE TABLE tags (
 		arn TEXT NOT NULL, tag_key TEXT NOT NULL, tag_value TEXT NOT NULL, PRIMARY KEY (arn, tag_key))`,
 	`CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
+	`CREATE TABLE log_places (instance_id TEXT PRIMARY KEY, place TEXT NOT NULL)`,
 }

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/source"
+	"slipway.dev/slipway/internal/store"
+)
+
+// openSource opens everything about git: fetching, the repositories hosted here, and what notices pushes.
+func (s *System) openSource(ctx context.Context) (err error) {
+	base := "http://" + s.conf.APIAddr + "/git/"
+	s.git, err = source.New(source.Config{
+		Dir: s.conf.path("source"), Environ: os.Environ(), DenyFile: s.conf.FileSources != nil && !*s.conf.FileSources,
+		PrivateDirs: []string{s.conf.DataDir}, Hosted: source.Hosted(s.conf.path("git"), base), Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.host, err = source.NewHost(source.HostConfig{
+		Dir: s.conf.path("git"), Git: s.git, URLs: []string{base}, Authenticate: s.mayPush, Log: s.log,
+		OnPush: func(_ context.Context, p source.Push) {
+			s.watcher.Poke(source.Notice{URLs: []string{p.URL}, Branches: []string{p.Branch}})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.watcher, err = source.NewWatcher(ctx, source.WatcherConfig{DB: s.db, Git: s.git, Services: codeServices{s.db}, Starter: codeStarter{s}, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.hooks, err = source.NewHooks(ctx, source.HooksConfig{DB: s.db, KeyFile: s.conf.path("hooks.key"), Poke: s.watcher.Poke, Log: s.log})
+	return err
+}
+
+// codeServices shows the watcher the services that are built from a repository.
+type codeServices struct{ db *store.DB }
+
+func (c codeServices) WatchedServices(ctx context.Context) ([]source.Target, error) {
+	var targets []source.Target
+	err := c.db.View(ctx, func(tx *store.Tx) error {
+		services, err := tx.Services(apprunner.Scope{})
+		if err != nil {
+			return err
+		}
+		for _, s := range services {
+			code := s.Source.Code
+			if code == nil || s.Status == apprunner.StatusCreateFailed || s.Status == apprunner.StatusDeleteFailed {
+				continue
+			}
+			d, _, err := tx.Deployment(s.DeploymentID)
+			if err != nil {
+				return err
+			}
+			targets = append(targets, source.Target{
+				ServiceARN: s.ARN(), Repository: source.Repository{URL: code.URL, Branch: code.Branch}, SourceDirectory: code.SourceDirectory,
+				LastCommit: d.Version, Automatic: s.Source.AutoDeployments,
+				Paused: s.Status == apprunner.StatusPaused, Busy: s.Status == apprunner.StatusInProgress,
+			})
+		}
+		return nil
+	})
+	return targets, err
+}
+
+// codeStarter starts automatic deployments for the watcher.
+type codeStarter struct{ sys *System }
+
+func (c codeStarter) StartDeployment(ctx context.Context, serviceARN, commit string, automatic bool) error {
+	a, err := apprunner.ParseARN(serviceARN)
+	if err != nil {
+		return err
+	}
+	_, err = c.sys.control.StartDeployment(ctx, a.Scope, serviceARN, automatic, commit)
+	var e *apprunner.Error
+	if errors.As(err, &e) && e.Code == apprunner.CodeInvalidRequest {
+		return &apprunner.Error{Code: apprunner.CodeInvalidState, Message: e.Message, Err: err} // the API has no such code there (§1.3), the watcher has
+	}
+	return err
+}
