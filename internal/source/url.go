@@ -54,6 +54,9 @@ func parseSCP(raw string) (Address, error) {
 	if m == nil {
 		return Address{}, badURL("the repository URL has no scheme and is not of the form user@host:path")
 	}
+	if strings.Trim(m[3], "/") == "" {
+		return Address{}, badURL("the repository URL has no valid path")
+	}
 	if strings.Contains(m[3], "::") {
 		return Address{}, badURL("the repository URL names a remote helper")
 	}
