@@ -170,7 +170,7 @@ func (s *Store) storeLayer(ctx context.Context, layerTar io.Reader, held *lease,
 		diffID = sumDigest(diff)
 	}
 	held.add(digest, layerKey(diffID))
-	if _, err := blob.commit(digest); err != nil {
+	if _, err := blob.commitSoon(ctx); err != nil {
 		return descriptor{}, "", err
 	}
 	if !s.hasLayer(diffID) {
@@ -192,7 +192,7 @@ type layerSink struct {
 
 func (s *Store) storeImage(ctx context.Context, layers []descriptor, config []byte, held *lease) (Image, error) {
 	held.add(digestOf(config))
-	configDigest, err := s.writeBlob(config)
+	configDigest, err := s.writeBlobSoon(ctx, config)
 	if err != nil {
 		return Image{}, err
 	}
@@ -205,7 +205,7 @@ func (s *Store) storeImage(ctx context.Context, layers []descriptor, config []by
 		return Image{}, err
 	}
 	held.add(digestOf(body))
-	digest, err := s.writeBlob(body)
+	digest, err := s.writeBlobSoon(ctx, body)
 	if err != nil {
 		return Image{}, err
 	}

@@ -85,6 +85,19 @@ func (s *Store) writeBlob(content []byte) (digest string, err error) {
 	return w.commit("")
 }
 
+// writeBlobSoon is writeBlob without waiting for the disk. The caller holds a lease on the digest.
+func (s *Store) writeBlobSoon(ctx context.Context, content []byte) (digest string, err error) {
+	w, err := s.newBlobWriter()
+	if err != nil {
+		return "", err
+	}
+	defer w.abort()
+	if _, err := w.Write(content); err != nil {
+		return "", err
+	}
+	return w.commitSoon(ctx)
+}
+
 // blobWriter takes the bytes of a blob, hashing them on the way. What was not committed leaves nothing behind.
 type blobWriter struct {
 	store *Store
@@ -132,6 +145,15 @@ func (w *blobWriter) commit(want string) (digest string, err error) {
 		return "", diskFull(fmt.Errorf("write blob %s: %w", digest, err))
 	}
 	return digest, w.store.adoptBlob(w.file.Name(), digest)
+}
+
+// commitSoon is commit without waiting for the disk, for content this machine made itself.
+func (w *blobWriter) commitSoon(ctx context.Context) (digest string, err error) {
+	digest = sumDigest(w.hash)
+	if err := w.file.Close(); err != nil {
+		return "", diskFull(fmt.Errorf("write blob %s: %w", digest, err))
+	}
+	return digest, w.store.adoptSoon(ctx, w.file.Name(), digest)
 }
 
 // abort removes what was written, unless it was committed.

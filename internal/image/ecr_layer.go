@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -60,6 +62,32 @@ func (s *Store) BatchCheckLayerAvailability(ctx context.Context, scope apprunner
 		return nil, nil, fmt.Errorf("check layers: %w", err)
 	}
 	return states, failures, nil
+}
+
+// GetDownloadURLForLayer gives a link to a layer that needs no password and is good for an hour, for the principal's
+// permissions. base is the address of the registry as the client knows it ("https://host:port"). It fails with
+// CodeLayersNotFound.
+func (s *Store) GetDownloadURLForLayer(ctx context.Context, scope apprunner.Scope, principal, repository, digest, base string) (string, error) {
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		repo, err := getRepository(tx, scope, repository)
+		if err != nil {
+			return err
+		}
+		_, found, err := linkedBlob(tx, repo, digest)
+		if err == nil && !found {
+			err = notThere(CodeLayersNotFound, "The layer with digest '%s' does not exist in the repository with name '%s' in the registry with id '%s'", clip(digest), repository, scope.Account)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	path := location(&call{name: repository}, "blobs", digest)
+	token, err := s.signClaims(claims{Principal: principal, Account: scope.Account, Region: scope.Region, Expires: s.now().Add(linkLife).Unix(), Path: path})
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(base, "/") + path + "?" + url.Values{linkParam: {token}}.Encode(), nil
 }
 
 // InitiateLayerUpload begins the upload of a layer in parts.

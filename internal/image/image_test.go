@@ -48,7 +48,7 @@ type world struct {
 	denied map[string]bool // actions
 }
 
-func newWorld(t *testing.T, change ...func(*image.Config)) *world {
+func newWorld(t testing.TB, change ...func(*image.Config)) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{dir: filepath.Join(dir, "images"), database: filepath.Join(dir, "slipway.db"), now: time.Now(), denied: map[string]bool{}}
@@ -57,7 +57,7 @@ func newWorld(t *testing.T, change ...func(*image.Config)) *world {
 }
 
 // open starts the store, or starts it again over what the last one left.
-func (w *world) open(t *testing.T, change ...func(*image.Config)) {
+func (w *world) open(t testing.TB, change ...func(*image.Config)) {
 	t.Helper()
 	db, err := store.Open(t.Context(), w.database)
 	if err != nil {

@@ -10,12 +10,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -109,7 +107,7 @@ func (s *Store) unpackTemp(ctx context.Context, plain io.Reader) (dir string, go
 }
 
 // adoptLayer makes an unpacked directory the layer of that diff id. Its files may still be on their way to the disk: until
-// syncLayers has seen to that, the layer counts for this boot of the machine only.
+// syncDisk has seen to that, the layer counts for this boot of the machine only.
 func (s *Store) adoptLayer(ctx context.Context, dir, diffID string, got unpacked) error {
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		return tx.Exec(`INSERT INTO image_layers (diff_id, bytes, entries, boot_id, created_us) VALUES ($1, $2, $3, $4, $5)
@@ -128,94 +126,6 @@ func (s *Store) adoptLayer(ctx context.Context, dir, diffID string, got unpacked
 	}
 	s.poke(s.unsynced)
 	return nil
-}
-
-// syncLayers makes sure that all layers unpacked so far survive a power failure.
-func (s *Store) syncLayers(ctx context.Context) error {
-	var ids []string
-	err := s.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Each(`SELECT diff_id FROM image_layers WHERE boot_id <> ''`, nil, scanStrings(&ids))
-	})
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	d, err := os.Open(filepath.Join(s.dir, "layers"))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := unix.Syncfs(int(d.Fd())); err != nil {
-		return fmt.Errorf("sync layers: %w", err)
-	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
-		for _, id := range ids {
-			if err := tx.Exec(`UPDATE image_layers SET boot_id = '' WHERE diff_id = $1`, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// recoverLayers brings directories and records together after a start: a layer counts when it has both, and was synced or
-// unpacked in this boot. Everything else is unpacked again when it is wanted.
-func (s *Store) recoverLayers(ctx context.Context) error {
-	known := map[string]bool{}
-	var drop []string
-	err := s.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Each(`SELECT diff_id, boot_id FROM image_layers`, nil, func(row store.Row) error {
-			var id, boot string
-			if err := row.Scan(&id, &boot); err != nil {
-				return err
-			}
-			if (boot == "" || boot == s.bootID) && s.hasLayer(id) {
-				known[digestHex(id)] = true
-			} else {
-				drop = append(drop, id)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("read the layers: %w", err)
-	}
-	if err := s.removeUnknownLayers(known); err != nil {
-		return err
-	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
-		for _, id := range drop {
-			if err := tx.Exec(`DELETE FROM image_layers WHERE diff_id = $1`, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func (s *Store) removeUnknownLayers(known map[string]bool) error {
-	entries, err := os.ReadDir(filepath.Join(s.dir, "layers"))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if known[e.Name()] {
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(s.dir, "layers", e.Name())); err != nil {
-			return fmt.Errorf("remove an unfinished layer: %w", err)
-		}
-	}
-	return nil
-}
-
-// bootID tells this boot of the machine from every other; it changes at each call where the kernel does not say, so that
-// nothing unsynced is ever trusted.
-func bootID() string {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return apprunner.NewUUID()
-	}
-	return strings.TrimSpace(string(id))
 }
 
 // decompress looks at the first bytes, as all container tools do: media types are often wrong about compression.

@@ -60,8 +60,7 @@ func (g *registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *registry) serve(w http.ResponseWriter, r *http.Request) error {
-	user, password, _ := r.BasicAuth()
-	who, err := g.verifyToken(user, password)
+	who, err := g.authenticate(r)
 	if err != nil {
 		w.Header().Set("WWW-Authenticate", `Basic realm="Slipway container registry",service="ecr.amazonaws.com"`)
 		return err
@@ -79,6 +78,14 @@ func (g *registry) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.caller = who
 	return g.dispatch(w, r, kind, &c)
+}
+
+func (g *registry) authenticate(r *http.Request) (caller, error) {
+	if link := r.URL.Query().Get(linkParam); link != "" && r.Method == http.MethodGet {
+		return g.verifyLink(link, r.URL.Path)
+	}
+	user, password, _ := r.BasicAuth()
+	return g.verifyToken(user, password)
 }
 
 // splitPath takes a path below /v2/ apart. A repository's name may itself hold words like "blobs", so it is read from behind.

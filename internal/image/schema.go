@@ -79,4 +79,9 @@ var migrations = []string{
 		name TEXT NOT NULL PRIMARY KEY,
 		value TEXT NOT NULL
 	)`,
+	// Blobs made here that may not have reached the disk yet; see image_layers for boot_id.
+	`CREATE TABLE image_unsynced (
+		digest TEXT NOT NULL PRIMARY KEY,
+		boot_id TEXT NOT NULL
+	)`,
 }

@@ -159,7 +159,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.db.Migrate(ctx, "image", migrations); err != nil {
 		return err
 	}
-	if err := s.recoverLayers(ctx); err != nil {
+	if err := errors.Join(s.recoverBlobs(ctx), s.recoverLayers(ctx)); err != nil {
 		return err
 	}
 	var err error
@@ -189,7 +189,7 @@ func (s *Store) runUpkeep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.unsynced:
-			s.logFailure(ctx, "sync layers", s.syncLayers(ctx))
+			s.logFailure(ctx, "sync images", s.syncDisk(ctx))
 		case <-tick.C:
 			s.logFailure(ctx, "collect unused images", s.GC(ctx))
 			s.logFailure(ctx, "sweep unfinished uploads", s.sweepUploads(ctx))

@@ -18,6 +18,8 @@ import (
 
 const (
 	tokenUser   = "AWS"
+	linkParam   = "X-Slipway-Token"
+	linkLife    = time.Hour
 	tokenLife   = 12 * time.Hour // adjacent §3.1
 	maxPassword = 16 << 10
 )
@@ -36,21 +38,27 @@ type claims struct {
 	Account   string `json:"a"`
 	Region    string `json:"r"`
 	Expires   int64  `json:"e"` // Unix seconds
+	// Path, if any, is the one thing the token is good for: reading that path of the registry.
+	Path string `json:"u,omitempty"`
 }
 
 // IssueToken makes a registry password for a principal. Requests with it see the repositories of scope.
 func (s *Store) IssueToken(scope apprunner.Scope, principal string) (Token, error) {
 	expires := s.now().Add(tokenLife).Truncate(time.Second)
-	body, err := json.Marshal(claims{principal, scope.Account, scope.Region, expires.Unix()})
+	password, err := s.signClaims(claims{Principal: principal, Account: scope.Account, Region: scope.Region, Expires: expires.Unix()})
 	if err != nil {
 		return Token{}, fmt.Errorf("issue a registry token: %w", err)
 	}
+	return Token{Password: password, ExpiresAt: expires.UTC(), ProxyEndpoint: s.endpoint(scope)}, nil
+}
+
+func (s *Store) signClaims(c claims) (string, error) {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
 	text := base64.RawURLEncoding.EncodeToString(body)
-	return Token{
-		Password:      text + "." + base64.RawURLEncoding.EncodeToString(s.sign(text)),
-		ExpiresAt:     expires.UTC(),
-		ProxyEndpoint: s.endpoint(scope),
-	}, nil
+	return text + "." + base64.RawURLEncoding.EncodeToString(s.sign(text)), nil
 }
 
 func (s *Store) endpoint(scope apprunner.Scope) string {
@@ -66,26 +74,56 @@ type caller struct {
 	scope     apprunner.Scope
 }
 
+func badToken() *apprunner.Error {
+	return apprunner.Errorf(apprunner.CodeUnrecognizedKey, "the registry wants the user name AWS and a password from aws ecr get-login-password")
+}
+
 // verifyToken reads what IssueToken made. It fails with CodeUnrecognizedKey or CodeExpiredToken.
 func (s *Store) verifyToken(user, password string) (caller, error) {
-	refused := apprunner.Errorf(apprunner.CodeUnrecognizedKey, "the registry wants the user name AWS and a password from aws ecr get-login-password")
-	text, mac, found := strings.Cut(password, ".")
-	if user != tokenUser || !found || len(password) > maxPassword {
-		return caller{}, refused
+	c, err := s.verifyClaims(password)
+	if err != nil {
+		return caller{}, err
+	}
+	if user != tokenUser || c.Path != "" {
+		return caller{}, badToken()
+	}
+	return c.caller(), nil
+}
+
+// verifyLink reads the token of a download link, which is good for its path only.
+func (s *Store) verifyLink(token, path string) (caller, error) {
+	c, err := s.verifyClaims(token)
+	if err != nil {
+		return caller{}, err
+	}
+	if c.Path == "" || c.Path != path {
+		return caller{}, badToken()
+	}
+	return c.caller(), nil
+}
+
+func (c claims) caller() caller {
+	return caller{c.Principal, apprunner.Scope{Account: c.Account, Region: c.Region}}
+}
+
+func (s *Store) verifyClaims(token string) (claims, error) {
+	text, mac, found := strings.Cut(token, ".")
+	if !found || len(token) > maxPassword {
+		return claims{}, badToken()
 	}
 	sum, err := base64.RawURLEncoding.DecodeString(mac)
 	if err != nil || !hmac.Equal(sum, s.sign(text)) {
-		return caller{}, refused
+		return claims{}, badToken()
 	}
 	var c claims
 	body, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || json.Unmarshal(body, &c) != nil {
-		return caller{}, refused
+		return claims{}, badToken()
 	}
 	if !s.now().Before(time.Unix(c.Expires, 0)) {
-		return caller{}, apprunner.Errorf(apprunner.CodeExpiredToken, "Your authorization token has expired. Reauthenticate and try again.")
+		return claims{}, apprunner.Errorf(apprunner.CodeExpiredToken, "Your authorization token has expired. Reauthenticate and try again.")
 	}
-	return caller{c.Principal, apprunner.Scope{Account: c.Account, Region: c.Region}}, nil
+	return c, nil
 }
 
 func (s *Store) sign(text string) []byte {
