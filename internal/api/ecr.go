@@ -119,7 +119,7 @@ func onARN[In any](name string, of func(*In) *string) func(context.Context, Call
 }
 
 func (e *ecrAPI) getAuthorizationToken(_ context.Context, c Call, _ *wire.GetAuthorizationTokenRequest) (*wire.GetAuthorizationTokenResponse, error) {
-	t, err := e.store.IssueToken(c.Scope, c.Principal.ARN)
+	t, err := e.store.IssueToken(c.Scope, c.Principal.Handle())
 	if err != nil {
 		return nil, err
 	}

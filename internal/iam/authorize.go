@@ -30,6 +30,38 @@ func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error
 	return Denied(p, q)
 }
 
+// AuthorizeResource is Authorize for a resource with a policy of its own, such as an image repository; an empty policy is none
+// (adjacent §2.4, steps 1, 3, 5 and 8). Within one account either side may allow, where the resource's policy names the caller
+// itself; across accounts both must. A Deny on either side wins.
+func (d *Directory) AuthorizeResource(ctx context.Context, p Principal, q Request, policy string) error {
+	if policy == "" || p.Type == TypeRoot && sameAccount(p.Account, q.Resource) {
+		return d.Authorize(ctx, p, q)
+	}
+	doc, err := d.parsed.parse(policy, ResourcePolicy)
+	if err != nil {
+		return fmt.Errorf("policy of %s: %w", q.Resource, err)
+	}
+	set, tags, err := d.policiesOf(ctx, p)
+	if err != nil {
+		return fmt.Errorf("read the policies of %s: %w", p.ARN, err)
+	}
+	q.Context = d.principalContext(p, tags, q.Context)
+	resource, direct := DecideFor(doc, p.caller(), q)
+	identity := set.Decide(q)
+	if resource == ExplicitDeny || identity == ExplicitDeny {
+		return Denied(p, q)
+	}
+	if direct && sameAccount(p.Account, q.Resource) {
+		// Named itself, the caller needs no identity policy and is not limited by its boundary; what narrows its session still does.
+		set.Identity, set.Boundary = []Document{doc}, nil
+		identity = set.decideFor(p.caller(), q)
+	}
+	if identity == Allow && (resource == Allow || sameAccount(p.Account, q.Resource)) {
+		return nil
+	}
+	return Denied(p, q)
+}
+
 // Denied is the refusal of a request (§1.3).
 func Denied(p Principal, q Request) error {
 	return apprunner.Errorf(apprunner.CodeAccessDenied, "User: %s is not authorized to perform: %s on resource: %s", p.ARN, q.Action, q.Resource)

@@ -291,3 +291,63 @@ func TestOpenWithoutItsKeyFile(t *testing.T) {
 		t.Fatal("opened")
 	}
 }
+
+// checklist: 195
+func TestAuthorizeResource(t *testing.T) {
+	d, ctx := first(newDirectory(t)), t.Context()
+	alice, bob := user(t, d, "alice"), user(t, d, "bob")
+	ok(t, d.AttachPolicy(ctx, iam.Entity{Account: account, Kind: iam.EntityUser, Name: "bob"}, "arn:aws:iam::aws:policy/AdministratorAccess"))
+	stranger := iam.Principal{Type: iam.TypeUser, Account: "999999999999", ID: "AIDANOBODY", ARN: "arn:aws:iam::999999999999:user/eve", UserName: "eve"}
+	policy := func(effect, principal string) string {
+		return `{"Version":"2008-10-17","Statement":[{"Effect":"` + effect + `","Principal":` + principal + `,"Action":"ecr:BatchGetImage"}]}`
+	}
+	q := iam.Request{Action: "ecr:BatchGetImage", Resource: "arn:aws:ecr:us-east-1:123456789012:repository/web"}
+	cases := []struct {
+		name   string
+		p      iam.Principal
+		policy string
+		want   bool
+	}{
+		{"no policy, no rights", alice, "", false},
+		{"no policy, identity rights", bob, "", true},
+		{"named itself", alice, policy("Allow", `{"AWS":"`+alice.ARN+`"}`), true},
+		{"its account named", alice, policy("Allow", `{"AWS":"`+account+`"}`), false},
+		{"its account named, identity rights", bob, policy("Allow", `{"AWS":"`+account+`"}`), true},
+		{"another named, identity rights", bob, policy("Allow", `{"AWS":"`+alice.ARN+`"}`), true},
+		{"denied, identity rights", bob, policy("Deny", `"*"`), false},
+		{"another account, named, no rights there", stranger, policy("Allow", `{"AWS":"`+stranger.ARN+`"}`), false},
+	}
+	for _, tc := range cases {
+		if err := d.AuthorizeResource(ctx, tc.p, q, tc.policy); (err == nil) != tc.want {
+			t.Errorf("%s: %v, want allowed %v", tc.name, err, tc.want)
+		}
+	}
+	limit := must[iam.Policy](t)(d.CreatePolicy(ctx, iam.Policy{Account: account, Name: "limit"}, statement("Allow", `"Action":"a:b","Resource":"*"`)))
+	ok(t, d.SetUserBoundary(ctx, account, "alice", limit.ARN))
+	ok(t, d.AuthorizeResource(ctx, alice, q, policy("Allow", `{"AWS":"`+alice.ARN+`"}`)))
+}
+
+// What a session may not do it may not do by way of a right handed out under its name either.
+func TestHandleKeepsSessionNarrow(t *testing.T) {
+	d, ctx := first(newDirectory(t)), t.Context()
+	alice := user(t, d, "alice")
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + alice.ARN + `"},"Action":"sts:AssumeRole"}]}`
+	role := must[iam.Role](t)(d.CreateRole(ctx, iam.Role{Account: account, Name: "admin", Trust: trust}))
+	ok(t, d.AttachPolicy(ctx, iam.Entity{Account: account, Kind: iam.EntityRole, Name: "admin"}, "arn:aws:iam::aws:policy/AdministratorAccess"))
+	session := must[iam.Credentials](t)(d.AssumeRole(ctx, alice, iam.AssumeRoleInput{
+		RoleARN: role.ARN(), SessionName: "work", Policies: []string{statement("Allow", `"Action":"ecr:GetAuthorizationToken","Resource":"*"`)},
+	})).Principal
+	back := must[iam.Principal](t)(d.PrincipalOf(ctx, session.Handle()))
+	ok(t, d.Authorize(ctx, back, iam.Request{Action: "ecr:GetAuthorizationToken", Resource: "*"}))
+	wantCode(t, d.Authorize(ctx, back, iam.Request{Action: "ecr:PutImage", Resource: "*"}), apprunner.CodeAccessDenied)
+	_, err := d.PrincipalOf(ctx, session.ARN)
+	wantCode(t, err, apprunner.CodeUnrecognizedKey)
+	asRole := must[iam.Principal](t)(d.PrincipalOf(ctx, role.ARN()))
+	ok(t, d.Authorize(ctx, asRole, iam.Request{Action: "ecr:PutImage", Resource: "*"}))
+	key := must[iam.AccessKey](t)(d.CreateAccessKey(ctx, account, "alice"))
+	if p := must[iam.Principal](t)(d.Password(ctx, key.ID, key.Secret)); p.ARN != alice.ARN {
+		t.Errorf("password of %+v", p)
+	}
+	_, err = d.Password(ctx, key.ID, key.Secret[1:])
+	wantCode(t, err, apprunner.CodeUnrecognizedKey)
+}

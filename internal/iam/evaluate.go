@@ -36,8 +36,16 @@ type PolicySet struct {
 
 // Decide evaluates the set: an explicit Deny anywhere wins, then every limit must allow, then an identity policy must. It is pure,
 // and the order of policies and statements does not matter.
-func (s PolicySet) Decide(q Request) Decision {
+func (s PolicySet) Decide(q Request) Decision { return s.decide(newEvalContext(q)) }
+
+// decideFor is Decide where the first of the policies name principals.
+func (s PolicySet) decideFor(caller Caller, q Request) Decision {
 	c := newEvalContext(q)
+	c.principal = &caller
+	return s.decide(c)
+}
+
+func (s PolicySet) decide(c *evalContext) Decision {
 	identity := c.evaluate(s.Identity)
 	limits := [][]Document{s.Boundary, s.Session}
 	allowed := identity == Allow

@@ -39,7 +39,9 @@ func (d *Directory) Verify(ctx context.Context, r *http.Request, payload [32]byt
 	if err := sig.check(r, secret, payload); err != nil {
 		return Principal{}, scope, err
 	}
-	d.used(sig.KeyID, keyUse{At: now, Service: sig.Service, Region: sig.Region})
+	if principal.Session == nil { // temporary keys have no record to note it in
+		d.used(sig.KeyID, keyUse{At: now, Service: sig.Service, Region: sig.Region})
+	}
 	return principal, scope, nil
 }
 
