@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -33,8 +34,7 @@ type sign struct {
 var signs = []sign{
 	{regexp.MustCompile(`signal 25|File too large|exceeds maximum allowed size`), func(r repositoryRef, _ []string) *apprunner.Error { return tooLarge(r) }},
 	{regexp.MustCompile(`No space left on device|Disk quota exceeded`), func(r repositoryRef, _ []string) *apprunner.Error {
-		return apprunner.Errorf(apprunner.CodeInternal, "The disk is full: the repository %s could not be stored.", r.name()).
-			WithHint("Free some space below the data directory and deploy again.")
+		return diskFull(r)
 	}},
 	{regexp.MustCompile(`Could not resolve (?:host|hostname|proxy):? ?([^\s:;]*)`), func(r repositoryRef, m []string) *apprunner.Error {
 		return unreachable(r, fmt.Sprintf("the name %s is not known to the resolver", or(m[1], r.Host)))
@@ -85,6 +85,11 @@ func refused(r repositoryRef, _ []string) *apprunner.Error {
 func unreachable(r repositoryRef, why string) *apprunner.Error {
 	return apprunner.Errorf(apprunner.CodeUnavailable, "The repository %s could not be reached: %s (host %s).", r.name(), why, r.hostName()).
 		WithHint("Check the URL and that this machine can reach the host, then deploy again.")
+}
+
+func diskFull(r repositoryRef) *apprunner.Error {
+	return apprunner.Errorf(apprunner.CodeInternal, "The disk is full: the repository %s could not be stored.", r.name()).
+		WithHint("Free some space below the data directory and deploy again.")
 }
 
 func tooLarge(r repositoryRef) *apprunner.Error {
@@ -138,6 +143,10 @@ func explain(r repositoryRef, limit time.Duration, err error) error {
 		e := apprunner.Errorf(apprunner.CodeUnavailable, "Reading the repository %s took longer than %s and was given up (host %s).", r.name(), limit, r.hostName())
 		e.Err = err
 		return e.WithHint("Check the network to the host; a smaller repository or a nearer mirror helps too.")
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		e := diskFull(r)
+		e.Err = err
+		return e
 	case !errors.As(err, &failed):
 		return fmt.Errorf("read %s: %w", r.name(), err)
 	}

@@ -220,6 +220,9 @@ const maxListing = 256 << 10
 
 // list gives references that match the patterns; cut says that there are more.
 func (g *Git) list(ctx context.Context, t *target, patterns ...string) (refs map[string]string, cut bool, err error) {
+	if err := g.reach(ctx, t); err != nil {
+		return nil, false, err
+	}
 	j, release, err := g.access(t)
 	if err != nil {
 		return nil, false, err

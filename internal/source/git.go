@@ -200,9 +200,10 @@ type job struct {
 	args      []string
 	env       []string
 	stdin     io.Reader
-	stdout    io.Writer  // nil: discarded
-	files     []*os.File // descriptors from 3
-	protocols string     // of GIT_ALLOW_PROTOCOL; empty: none
+	stdout    io.Writer     // nil: discarded
+	files     []*os.File    // descriptors from 3
+	protocols string        // of GIT_ALLOW_PROTOCOL; empty: none
+	drain     time.Duration // how long the last output may take to be passed on; default 5 s
 	confinement
 }
 
@@ -232,7 +233,7 @@ func (g *Git) run(ctx context.Context, j job) error {
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = "/", j.stdin, j.stdout, stderr, j.files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = killWait
+	cmd.WaitDelay = or(j.drain, killWait)
 	c := j.confinement
 	c.read = append(append([]string{g.home, g.program}, c.read...), g.caPaths()...)
 	done := make(chan struct{})

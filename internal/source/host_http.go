@@ -24,6 +24,8 @@ const (
 	maxWants = 64 << 20
 	// hostTimeout bounds one request of a git client.
 	hostTimeout = time.Hour
+	// slowestDrain is how long a slow client may take for the last 64 KiB after git has ended.
+	slowestDrain = time.Minute
 )
 
 // ServeHTTP serves /git/<name>.git over git's smart HTTP protocol. It talks to upload-pack and receive-pack directly, not through git's
@@ -176,7 +178,7 @@ func (h *Host) rpc(ctx context.Context, w http.ResponseWriter, r *http.Request, 
 	}
 	out := newAnswer(w, "application/x-git-"+service+"-result")
 	j := job{
-		args: []string{service, "--stateless-rpc", h.dir(name)}, env: []string{"GIT_PROTOCOL=" + protocolOf(r, service)}, stdin: body, stdout: out,
+		args: []string{service, "--stateless-rpc", h.dir(name)}, env: []string{"GIT_PROTOCOL=" + protocolOf(r, service)}, stdin: body, stdout: out, drain: slowestDrain,
 		confinement: confinement{read: []string{h.dir(name)}},
 	}
 	if service == uploadPack {
