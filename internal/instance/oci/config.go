@@ -51,6 +51,9 @@ type Config struct {
 	LogLimit int64
 	// Log takes what no caller can be told.
 	Log *slog.Logger
+
+	atStep func(step string) // tests kill the driver here
+	assume *abilities        // tests pretend to be on a poorer machine
 }
 
 // complete checks what is required and fills in the rest.
@@ -78,6 +81,13 @@ func (c Config) complete() (Config, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c.findPrograms()
+}
+
+// step marks a place in Start or Stop at which the driver may be killed.
+func (c Config) step(name string) {
+	if c.atStep != nil {
+		c.atStep(name)
+	}
 }
 
 func (c Config) findPrograms() (Config, error) {

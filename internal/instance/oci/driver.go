@@ -76,6 +76,9 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 
 func (d *Driver) open(ctx context.Context) error {
 	abilities := probeAbilities(ctx, d.disks, d.paths)
+	if d.cfg.assume != nil {
+		abilities = *d.cfg.assume
+	}
 	d.mapped, d.limits = abilities.mapped == nil, abilities.disk == nil
 	if err := errors.Join(abilities.mapped, abilities.disk); err != nil {
 		d.cfg.Log.Warn("instances are held less tightly than they could be; see slipway doctor", "error", err)

@@ -36,6 +36,9 @@ func (w *workspace) Layer(ctx context.Context, out io.Writer) error {
 	}
 	defer upper.Close()
 	l := layerWriter{ctx: ctx, tar: tar.NewWriter(out), base: w.box.base, links: map[uint64]string{}, mounted: map[string]bool{}}
+	for _, name := range []string{"dev", "proc", "sys"} {
+		l.mounted[name] = true
+	}
 	for _, name := range etcFiles {
 		l.mounted["etc/"+name] = true
 	}

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/instance/instancetest"
 	"slipway.dev/slipway/internal/instance/oci"
 )
 
@@ -33,7 +36,28 @@ func TestMain(m *testing.M) {
 			_ = netlink.LinkSetUp(lo)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(sharedRootfs.dir)
+	os.Exit(code)
+}
+
+// sharedRootfs is made once: building the application takes a second.
+var sharedRootfs struct {
+	once   sync.Once
+	dir    string
+	rootfs instance.Rootfs
+}
+
+func rootfs(t *testing.T) instance.Rootfs {
+	t.Helper()
+	sharedRootfs.once.Do(func() {
+		dir, err := os.MkdirTemp("", "slipway-rootfs-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sharedRootfs.dir, sharedRootfs.rootfs = dir, instancetest.Rootfs(t, dir)
+	})
+	return sharedRootfs.rootfs
 }
 
 func runInNamespace() int {
@@ -56,5 +80,3 @@ func asExit(err error, target **exec.ExitError) bool {
 	*target = e
 	return ok
 }
-
-func childMain([]string) int { return 0 }

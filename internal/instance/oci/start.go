@@ -97,7 +97,10 @@ func defaultTo(value, def int) int {
 
 // start makes and runs the instance of a new entry; on failure nothing is left of either. The caller holds e.work.
 func (d *Driver) start(ctx context.Context, e *entry, spec instance.Spec) error {
-	err := d.launch(ctx, e, spec)
+	err := ctx.Err()
+	if err == nil {
+		err = d.launch(ctx, e, spec)
+	}
 	if err == nil {
 		return nil
 	}
@@ -118,10 +121,12 @@ func (d *Driver) launch(ctx context.Context, e *entry, spec instance.Spec) error
 	if err != nil {
 		return err
 	}
+	d.cfg.step("recorded")
 	k, box, who, err := d.house(ctx, e, spec)
 	if err != nil {
 		return err
 	}
+	d.cfg.step("housed")
 	if err := d.execute(ctx, e, spec, k, box, who); err != nil {
 		k.dismiss()
 		return err
@@ -211,16 +216,20 @@ func (d *Driver) execute(ctx context.Context, e *entry, spec instance.Spec, k *k
 	if err := d.introduce(e, k, dir); err != nil {
 		return err
 	}
+	d.cfg.step("introduced")
 	pid, err := d.create(ctx, k, c, box, dir, false)
 	if err != nil {
 		return err
 	}
+	d.cfg.step("created")
 	if err := d.connect(spec.ID, e.address, spec.Egress, pid); err != nil {
 		return err
 	}
+	d.cfg.step("connected")
 	if _, err := k.order(ctx, shim.Order{Start: true}); err != nil {
 		return err
 	}
+	d.cfg.step("started")
 	return d.observe(e)
 }
 

@@ -30,6 +30,7 @@ func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error
 			return err
 		}
 	}
+	d.cfg.step("ended")
 	e.work.Lock()
 	defer e.work.Unlock()
 	return d.remove(e)
@@ -40,6 +41,7 @@ func (d *Driver) end(ctx context.Context, e *entry, grace time.Duration) error {
 	group := d.layout.Group(d.names.instanceCgroup(e.id))
 	if grace > 0 && ctx.Err() == nil {
 		d.signal(e, unix.SIGTERM)
+		d.cfg.step("signalled")
 		if err := group.Thaw(ctx); err != nil {
 			d.cfg.Log.Warn("thaw an instance to stop it", "instance_id", e.id, "error", err)
 		}
