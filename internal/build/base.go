@@ -5,34 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"slipway.dev/slipway/internal/apprunner"
 )
 
-// base chooses the version of the runtime and returns its image, made or fetched where it is not here yet.
-func (b *Builder) base(ctx context.Context, p plan, log Log) (Image, string, error) {
+// base is a runtime version that is ready to build on.
+type base struct {
+	image   Image
+	version string
+	seed    *layerRecipe // what a new package cache begins with; nil for nothing
+}
+
+// base chooses the version of the runtime and gets its image, made or fetched where it is not here yet.
+func (b *Builder) base(ctx context.Context, p plan, log Log) (base, error) {
 	available := b.versions(p.runtime)
 	if len(available) == 0 {
-		return Image{}, "", b.noRuntime(p.runtime)
+		return base{}, b.noRuntime(p.runtime)
 	}
 	choice, err := chooseVersion(p.runtime, p.lock, p.engines, available)
 	if err != nil {
-		return Image{}, "", apprunner.Errorf(apprunner.CodeInvalidRequest, "%s%s.", where(p), capitalised(err.Error(), p))
+		return base{}, apprunner.Errorf(apprunner.CodeInvalidRequest, "%s%s.", where(p), capitalised(err.Error(), p))
 	}
 	if choice.note != "" {
 		log.Step("warning: %s.", choice.note)
 	}
-	image, err := b.image(ctx, p.runtime, choice.version, log)
-	if err != nil {
-		return Image{}, "", err
+	chosen := base{version: choice.version}
+	if chosen.image, chosen.seed, err = b.image(ctx, p.runtime, choice.version, log); err != nil {
+		return base{}, err
 	}
 	log.Step("The build runs on runtime %s, version %s.", p.runtime.FileName(), choice.version)
-	return image, choice.version, nil
+	return chosen, nil
 }
 
 // where is the place in the configuration file that a fault of the version is about.
@@ -77,21 +86,25 @@ func (b *Builder) noRuntime(runtime apprunner.Runtime) error {
 		WithHint("The operator can add it by configuring an image reference for the runtime; or deploy a ready image as an image service.")
 }
 
-// image returns the image of a runtime version.
-func (b *Builder) image(ctx context.Context, runtime apprunner.Runtime, version string, log Log) (Image, error) {
+// image returns the image of a runtime version and what package caches for it begin with.
+func (b *Builder) image(ctx context.Context, runtime apprunner.Runtime, version string, log Log) (Image, *layerRecipe, error) {
 	at := slices.IndexFunc(b.recipes, func(r recipe) bool { return r.runtime == runtime && r.version == version })
 	if reference := b.RuntimeImages[runtime][version]; reference != "" {
 		image, err := b.Images.Pull(ctx, reference)
 		if err == nil {
-			return image, nil
+			return image, nil, nil
 		}
 		if at < 0 || ctx.Err() != nil {
-			return Image{}, fmt.Errorf("pull the image of runtime %s %s: %w", runtime.FileName(), version, err)
+			return Image{}, nil, fmt.Errorf("pull the image of runtime %s %s: %w", runtime.FileName(), version, err)
 		}
 		log.Step("The runtime image %s cannot be pulled (%v); the runtime is made on this machine instead.", reference, err)
 	}
-	return b.homemade(ctx, b.recipes[at], log)
+	image, err := b.homemade(ctx, b.recipes[at], log)
+	return image, b.recipes[at].seed, err
 }
+
+// importedDir records which runtimes this installation's image store has.
+func (b *Builder) importedDir() string { return filepath.Join(b.Dir, "runtimes") }
 
 // homemade returns the image that a recipe makes. Finished layers come from the user's cache; the image is assembled from them
 // once for each installation.
@@ -104,6 +117,7 @@ func (b *Builder) homemade(ctx context.Context, r recipe, log Log) (Image, error
 	record := filepath.Join(b.importedDir(), r.key())
 	if digest, err := os.ReadFile(record); err == nil {
 		if image, err := b.Images.Get(ctx, string(digest)); err == nil {
+			_ = touch(record) // at worst it is pruned and made again
 			return image, nil
 		}
 		// The store lost it, or is a new one: assemble it again.
@@ -112,7 +126,7 @@ func (b *Builder) homemade(ctx context.Context, r recipe, log Log) (Image, error
 	if err != nil {
 		return Image{}, fmt.Errorf("prepare runtime %s: %w", r.title(), err)
 	}
-	if err := b.Images.Pin(ctx, "runtime/"+r.key(), image.Digest); err != nil {
+	if err := b.Images.Pin(ctx, pinOwner(r.key()), image.Digest); err != nil {
 		return Image{}, fmt.Errorf("prepare runtime %s: %w", r.title(), err)
 	}
 	return image, writeFile(record, []byte(image.Digest))
@@ -126,6 +140,15 @@ func (b *Builder) assemble(ctx context.Context, r recipe, log Log) (Image, error
 		group.Go(func() (err error) {
 			files[i], err = k.layer(groupCtx, layer)
 			return err
+		})
+	}
+	if r.seed != nil {
+		group.Go(func() error {
+			// Builds are slower without, but they work.
+			if _, err := k.layer(groupCtx, *r.seed); err != nil && groupCtx.Err() == nil {
+				log.Step("warning: %v.", err)
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -166,4 +189,51 @@ func writeFile(name string, data []byte) error {
 		return err
 	}
 	return os.Rename(file.Name(), name)
+}
+
+func pinOwner(key string) string { return "runtime/" + key }
+
+// touch notes that something in a cache was used.
+func touch(name string) error { return os.Chtimes(name, time.Time{}, time.Now()) }
+
+const (
+	importedUnused = 30 * 24 * time.Hour // a runtime in this installation's image store
+	layersUnused   = 90 * 24 * time.Hour // a finished layer in the cache that installations share
+)
+
+// Prune lets go of runtimes that no build has used for long. They are made again when they are wanted again.
+func (b *Builder) Prune(ctx context.Context, now time.Time) error {
+	records, err := unused(b.importedDir(), "", now.Add(-importedUnused))
+	if err != nil {
+		return fmt.Errorf("prune runtimes: %w", err)
+	}
+	for _, record := range records {
+		if err := b.Images.Unpin(ctx, pinOwner(filepath.Base(record))); err != nil {
+			return fmt.Errorf("prune runtimes: %w", err)
+		}
+	}
+	layers, err := unused(b.RuntimesDir, ".tar", now.Add(-layersUnused))
+	for _, name := range append(records, layers...) {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		return fmt.Errorf("prune runtimes: %w", err)
+	}
+	return nil
+}
+
+// unused lists the files of a directory that were last touched before a moment.
+func unused(dir, suffix string, before time.Time) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err == nil && strings.HasSuffix(entry.Name(), suffix) && info.ModTime().Before(before) {
+			names = append(names, filepath.Join(dir, entry.Name()))
+		}
+	}
+	return names, err
 }

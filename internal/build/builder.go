@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -50,8 +48,10 @@ type images interface {
 	Pull(ctx context.Context, reference string) (Image, error)
 	// Append makes an image from base and one more layer, an uncompressed tar. A zero base stands for the empty image.
 	Append(ctx context.Context, base Image, layer io.Reader, settings ImageSettings) (Image, error)
-	// Pin keeps an image for as long as owner exists.
+	// Pin keeps an image until Unpin.
 	Pin(ctx context.Context, owner, digest string) error
+	// Unpin lets all images of an owner go.
+	Unpin(ctx context.Context, owner string) error
 }
 
 // sandbox runs commands on an image's files.
@@ -167,117 +167,42 @@ func (b *Builder) Build(ctx context.Context, req Request) (Result, error) {
 		return Result{}, fmt.Errorf("wait for the service's other build: %w", err)
 	}
 	defer unlock()
-	limit := apprunner.Errorf(apprunner.CodeInvalidRequest, "The build took longer than its limit of %s and was stopped.", b.Timeout)
-	timed, cancel := context.WithTimeoutCause(ctx, b.Timeout, limit)
+	timed, cancel := context.WithTimeoutCause(ctx, b.Timeout, errTimeLimit)
 	defer cancel()
 	result, err := b.build(timed, req)
-	if err != nil && ctx.Err() == nil && timed.Err() != nil {
-		return Result{}, limit
+	var told *apprunner.Error
+	if err != nil && errors.Is(context.Cause(timed), errTimeLimit) && !errors.As(err, &told) {
+		err = apprunner.Errorf(apprunner.CodeInvalidRequest, "The build took longer than its limit of %s and was stopped.", b.Timeout)
 	}
 	return result, err
 }
+
+// errTimeLimit is why a build's context ends when its own time is over.
+var errTimeLimit = errors.New("the build's time is over")
 
 func (b *Builder) build(ctx context.Context, req Request) (Result, error) {
 	p, err := readPlan(req)
 	if err != nil {
 		return Result{}, err
 	}
-	base, version, err := b.base(ctx, p, req.Log)
+	base, err := b.base(ctx, p, req.Log)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := b.trimCache(req); err != nil {
-		return Result{}, err
+	j := &job{builder: b, request: req, plan: p, base: base.image}
+	if j.cache, err = b.prepareCache(ctx, req, base.seed); err != nil {
+		return Result{}, fmt.Errorf("prepare the package cache: %w", err)
 	}
-	j := &job{builder: b, request: req, plan: p, base: base}
 	image, err := j.run(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	req.Log.Step("The image is stored as %s.", image.Digest)
-	return Result{ImageDigest: image.Digest, Run: p.run, Runtime: p.runtime, RuntimeVersion: version}, nil
+	return Result{ImageDigest: image.Digest, Run: p.run, Runtime: p.runtime, RuntimeVersion: base.version}, nil
 }
 
 // Prepare makes the newest version of a runtime ready on this machine, so that the first build with it need not.
 func (b *Builder) Prepare(ctx context.Context, runtime apprunner.Runtime, log Log) error {
-	_, _, err := b.base(ctx, plan{runtime: runtime}, log)
+	_, err := b.base(ctx, plan{runtime: runtime}, log)
 	return err
-}
-
-// RemoveCaches removes what builds of a service keep for the next one.
-func (b *Builder) RemoveCaches(ctx context.Context, serviceID string) error {
-	unlock, err := b.services.lock(ctx, serviceID)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := os.RemoveAll(b.cacheDir(serviceID)); err != nil {
-		return fmt.Errorf("remove build caches: %w", err)
-	}
-	return nil
-}
-
-func (b *Builder) cachesDir() string { return filepath.Join(b.Dir, "caches") }
-func (b *Builder) cacheDir(service string) string {
-	return filepath.Join(b.cachesDir(), filepath.Base(service))
-}
-func (b *Builder) importedDir() string { return filepath.Join(b.Dir, "runtimes") }
-
-// trimCache empties a package cache that has grown too large: package managers fill theirs without end.
-func (b *Builder) trimCache(req Request) error {
-	dir := b.cacheDir(req.ServiceID)
-	if size := treeSize(dir); size > int64(b.CacheMiB)<<20 {
-		req.Log.Step("The service's package cache has grown to %d MiB (limit %d MiB) and is emptied.", size>>20, b.CacheMiB)
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("empty the package cache: %w", err)
-		}
-	}
-	return nil
-}
-
-// keyedLock is a lock per name. The zero value is ready.
-type keyedLock struct {
-	mu    sync.Mutex
-	locks map[string]*waiters
-}
-
-type waiters struct {
-	token chan struct{} // holds one element while unlocked
-	count int
-}
-
-// lock waits for the name's turn or for ctx.
-func (k *keyedLock) lock(ctx context.Context, name string) (unlock func(), err error) {
-	w := k.join(name)
-	select {
-	case <-w.token:
-		return func() { w.token <- struct{}{}; k.leave(name, w) }, nil
-	case <-ctx.Done():
-		k.leave(name, w)
-		return nil, ctx.Err()
-	}
-}
-
-func (k *keyedLock) join(name string) *waiters {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.locks == nil {
-		k.locks = map[string]*waiters{}
-	}
-	w := k.locks[name]
-	if w == nil {
-		w = &waiters{token: make(chan struct{}, 1)}
-		w.token <- struct{}{}
-		k.locks[name] = w
-	}
-	w.count++
-	return w
-}
-
-func (k *keyedLock) leave(name string, w *waiters) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if w.count--; w.count == 0 {
-		delete(k.locks, name)
-	}
 }

@@ -418,7 +418,7 @@ func (b *bench) root(t *testing.T) string {
 func TestCancelAndTimeLimit(t *testing.T) {
 	files := map[string]string{"apprunner.yaml": "version: 1.0\nruntime: python311\nbuild: {commands: {build: [\"echo started; exec sleep 600\"]}}\nrun: {command: x}\n"}
 	b := newBench(t, files, func(c *build.Config) { c.Timeout = 50 * time.Millisecond })
-	b.mustFail(t, b.request(), "longer than its limit of 50ms")
+	b.mustFail(t, b.request(), "longer than its limit of 50ms", "while it ran the build command")
 
 	b = newBench(t, files)
 	b.log.live = make(chan string, 100)
@@ -530,4 +530,11 @@ func TestARuntimeImageThatCannotBePulledAndHasNoRecipe(t *testing.T) {
 	req := b.request()
 	req.Code = apiCode(apprunner.CodeConfigurationValues{Runtime: "PYTHON_3", StartCommand: "x"})
 	b.mustFail(t, req, "pull the image of runtime python3 3.12.0", "connection refused")
+}
+
+func TestPassedOn(t *testing.T) {
+	got := build.PassedOn([]string{"https_proxy=a", "HTTP_PROXY=b", "npm_config_registry=c", "AWS_SECRET_ACCESS_KEY=no", "GOPROXY=d=e", "HOME=no", "PIP_INDEX_URL=f"})
+	if strings.Join(got, " ") != "https_proxy=a HTTP_PROXY=b npm_config_registry=c GOPROXY=d=e PIP_INDEX_URL=f" {
+		t.Errorf("got %v", got)
+	}
 }

@@ -83,6 +83,13 @@ func (m *memoryImages) Pin(_ context.Context, owner, digest string) error {
 	return nil
 }
 
+func (m *memoryImages) Unpin(_ context.Context, owner string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.pins, owner)
+	return nil
+}
+
 func untar(r io.Reader, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -20,6 +17,7 @@ type job struct {
 	request Request
 	plan    plan
 	base    Image
+	cache   string // directory of this host with the service's package caches
 }
 
 // run makes the image by the build process of the runtime.
@@ -127,13 +125,9 @@ var errStoreDone = errors.New("the image store has stopped reading")
 // open opens a workspace on an image, with the service's caches and this network's certificate authorities.
 func (j *job) open(ctx context.Context, image Image) (Workspace, error) {
 	b := j.builder
-	cache := b.cacheDir(j.request.ServiceID)
-	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return nil, fmt.Errorf("make the package cache: %w", err)
-	}
 	spec := WorkspaceSpec{
 		ID: apprunner.NewID(), Layers: image.Layers, CPU: b.CPU, MemoryMiB: b.MemoryMiB, DiskMiB: b.DiskMiB,
-		Mounts: map[string]string{cacheMount: cache},
+		Mounts: map[string]string{cacheMount: j.cache},
 	}
 	if b.ca != nil {
 		spec.Files = map[string][]byte{caPath: b.ca}
@@ -168,6 +162,8 @@ func (j *job) command(ctx context.Context, w Workspace, kind, command string) er
 	code, err := w.Exec(ctx, Command{Args: []string{"/bin/sh", "-c", command}, Env: j.env(), Dir: j.plan.dir, Output: out})
 	out.flush()
 	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errTimeLimit):
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The build took longer than its limit of %s and was stopped while it ran the %s command %s.", j.builder.Timeout, kind, quoted(oneLine(command)))
 	case err != nil:
 		return j.failed(fmt.Errorf("run %s command %s: %w", kind, quoted(oneLine(command)), err))
 	case code == 0:
@@ -190,7 +186,7 @@ func (j *job) commandFailed(kind, command string, code int, last []string) error
 	switch {
 	case full:
 		return e.WithHint("\nA build may write %d MiB on this server.", j.builder.DiskMiB)
-	case code == killed:
+	case code == killed && !strings.Contains(said, "out of memory: "): // the sandbox says it itself where it knows
 		return e.WithHint("\nA command that needs more memory than a build may use (%d MiB on this server) ends like this.", j.builder.MemoryMiB)
 	}
 	return e
@@ -198,45 +194,3 @@ func (j *job) commandFailed(kind, command string, code int, last []string) error
 
 // failed passes a fault of the platform on, or the reason why the build was stopped.
 func (j *job) failed(err error) error { return fmt.Errorf("build: %w", err) }
-
-const (
-	cacheMount  = "/var/cache/slipway" // the service's package caches, mounted in builds only
-	caPath      = "/etc/ssl/certs/ca-certificates.crt"
-	defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-)
-
-// env is the environment of build commands: the runtime's, where caches lie, what the operator's network needs, and last what
-// the configuration file says. The application's variables are not in it (§13.3).
-func (j *job) env() []string {
-	vars := map[string]string{"PATH": defaultPath, "HOME": "/root", "LANG": "C.UTF-8"}
-	add := func(list []string) {
-		for _, item := range list {
-			if name, value, ok := strings.Cut(item, "="); ok {
-				vars[name] = value
-			}
-		}
-	}
-	add(j.base.Env)
-	for name, dir := range map[string]string{
-		"npm_config_cache": "npm", "YARN_CACHE_FOLDER": "yarn", "PIP_CACHE_DIR": "pip", "GOCACHE": "go-build", "GOMODCACHE": "go-mod",
-	} {
-		vars[name] = path.Join(cacheMount, dir)
-	}
-	// Chatter that only makes sense to a person at a terminal.
-	add([]string{
-		"npm_config_update_notifier=false", "npm_config_fund=false", "PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_ROOT_USER_ACTION=ignore",
-		"PIP_NO_INPUT=1", "DEBIAN_FRONTEND=noninteractive",
-	})
-	if j.builder.ca != nil {
-		for _, name := range []string{"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"} {
-			vars[name] = caPath
-		}
-	}
-	add(j.builder.BuildEnv)
-	maps.Copy(vars, j.plan.env)
-	list := make([]string, 0, len(vars))
-	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		list = append(list, name+"="+vars[name])
-	}
-	return list
-}

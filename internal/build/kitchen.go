@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"slipway.dev/slipway/internal/apprunner"
 )
 
@@ -32,8 +30,8 @@ type maker func(ctx context.Context, k kitchen, work string, out io.Writer) erro
 // layer returns the file that holds a finished layer, and makes it where it is missing. Of several processes that want it one
 // makes it and the others wait. A file under its final name is complete.
 func (k kitchen) layer(ctx context.Context, recipe layerRecipe) (string, error) {
-	final := filepath.Join(k.dir, recipe.key()+".tar")
-	if _, err := os.Stat(final); err == nil {
+	final := k.path(recipe)
+	if touch(final) == nil {
 		return final, nil
 	}
 	if err := os.MkdirAll(k.dir, 0o755); err != nil {
@@ -55,6 +53,8 @@ func (k kitchen) layer(ctx context.Context, recipe layerRecipe) (string, error) 
 	k.log.Step("The runtime layer %s is ready after %s.", recipe.name, time.Since(began).Round(100*time.Millisecond))
 	return final, nil
 }
+
+func (k kitchen) path(recipe layerRecipe) string { return filepath.Join(k.dir, recipe.key()+".tar") }
 
 // makeLayer writes to a temporary name first, so that a crash leaves nothing that looks finished. Who holds the lock may remove
 // what an earlier crash left.
@@ -84,36 +84,13 @@ func (k kitchen) makeLayer(ctx context.Context, recipe layerRecipe, final string
 	return os.Rename(partial, final)
 }
 
-// lockFile takes an advisory lock, which ends with the process that holds it.
-func lockFile(ctx context.Context, name string) (unlock func(), err error) {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	locked := make(chan error, 1)
-	go func() {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
-		for errors.Is(err, unix.EINTR) {
-			err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
-		}
-		locked <- err
-	}()
-	select {
-	case err := <-locked:
-		if err != nil {
-			file.Close()
-			return nil, err
-		}
-		return func() { file.Close() }, nil
-	case <-ctx.Done():
-		go func() { <-locked; file.Close() }() // the lock comes some time and is let go at once
-		return nil, ctx.Err()
-	}
-}
-
 // program runs a program of this host and returns what it printed when it fails.
 func program(ctx context.Context, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
+	return runProgram(ctx, exec.CommandContext(ctx, name, args...))
+}
+
+func runProgram(ctx context.Context, cmd *exec.Cmd) error {
+	name := cmd.Args[0]
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -299,5 +276,28 @@ func makeGoTree(goroot string) maker {
 			return strings.HasSuffix(name, "/testdata") && strings.HasPrefix(name, "src/")
 		}
 		return writeTree(ctx, out, treeLayer{dir: goroot, prefix: "usr/local/go", skip: unwanted, owner: rootOwner})
+	}
+}
+
+// seededPackages are what nearly every Go service is made of. The rest of the standard library compiles when it is needed.
+var seededPackages = []string{
+	"net/http", "encoding/json", "encoding/xml", "encoding/csv", "html/template", "text/template", "database/sql", "log/slog", "embed",
+	"archive/zip", "compress/gzip", "net/http/httputil", "net/smtp", "os/signal", "flag", "testing", "runtime/pprof",
+}
+
+// makeGoSeed compiles the standard library once, in the way a build in the runtime does, so that the first build of a service
+// need not. The layer is no part of an image: it holds the content of a build cache.
+func makeGoSeed(goroot string) maker {
+	return func(ctx context.Context, _ kitchen, work string, out io.Writer) error {
+		cache := filepath.Join(work, "cache")
+		cmd := exec.CommandContext(ctx, filepath.Join(goroot, "bin", "go"), append([]string{"build"}, seededPackages...)...)
+		cmd.Dir = work
+		cmd.Env = []string{
+			"PATH=" + defaultPath, "HOME=" + work, "GOCACHE=" + cache, "GOENV=off", "GOFLAGS=", "GOTOOLCHAIN=local", "CGO_ENABLED=0", "GO111MODULE=off",
+		}
+		if err := runProgram(ctx, cmd); err != nil {
+			return err
+		}
+		return writeTree(ctx, out, treeLayer{dir: cache, owner: rootOwner})
 	}
 }

@@ -70,6 +70,10 @@ func (r realImages) Pin(ctx context.Context, owner, digest string) error {
 	return r.Store.Pin(ctx, owner, digest)
 }
 
+func (r realImages) Unpin(ctx context.Context, owner string) error {
+	return r.Store.Unpin(ctx, owner)
+}
+
 type realSandbox struct{ instance.Builder }
 
 func (r realSandbox) Open(ctx context.Context, s build.WorkspaceSpec) (build.Workspace, error) {
@@ -98,6 +102,7 @@ type plant struct {
 	images realImages
 	driver *oci.Driver
 	log    *recorder
+	dir    string
 }
 
 func newPlant(t *testing.T, change ...func(*build.Config)) *plant {
@@ -133,7 +138,7 @@ func newPlant(t *testing.T, change ...func(*build.Config)) *plant {
 			t.Errorf("left behind: %v", err)
 		}
 	})
-	p := &plant{images: realImages{images}, driver: driver, log: &recorder{}}
+	p := &plant{images: realImages{images}, driver: driver, log: &recorder{}, dir: dir}
 	cfg := build.Config{
 		Images: p.images, Sandbox: realSandbox{driver}, Dir: filepath.Join(dir, "builds"), RuntimesDir: filepath.Join(cache, "slipway", "runtimes"),
 		CABundle: "/etc/ssl/certs/ca-certificates.crt",
@@ -149,6 +154,17 @@ func newPlant(t *testing.T, change ...func(*build.Config)) *plant {
 
 func (p *plant) build(t *testing.T, files map[string]string, prepare ...func(dir string)) build.Result {
 	t.Helper()
+	began := time.Now()
+	result, err := p.try(t, t.Context(), files, prepare...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, p.log.timed())
+	}
+	t.Logf("built in %s", time.Since(began).Round(time.Millisecond))
+	return result
+}
+
+func (p *plant) try(t *testing.T, ctx context.Context, files map[string]string, prepare ...func(dir string)) (build.Result, error) {
+	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
 		full := filepath.Join(dir, name)
@@ -162,15 +178,9 @@ func (p *plant) build(t *testing.T, files map[string]string, prepare ...func(dir
 	for _, f := range prepare {
 		f(dir)
 	}
-	began := time.Now()
-	result, err := p.Build(t.Context(), build.Request{
+	return p.Build(ctx, build.Request{
 		ServiceID: serviceID, SourceDir: dir, Code: apprunner.CodeConfiguration{Source: apprunner.ConfigurationFromRepository}, Log: p.log,
 	})
-	if err != nil {
-		t.Fatalf("%v\n%s", err, p.log.text())
-	}
-	t.Logf("built in %s", time.Since(began).Round(time.Millisecond))
-	return result
 }
 
 // answer runs the image as an instance and asks it once.
@@ -395,5 +405,60 @@ func TestRealGo(t *testing.T) {
 		t.Errorf("answered %q", got)
 	}
 	t.Logf("second build and first answer: %s", time.Since(began).Round(time.Millisecond))
+	t.Log(p.log.timed())
+}
+
+func TestRealFaultsAndLimits(t *testing.T) {
+	p := newPlant(t, func(c *build.Config) { c.MemoryMiB, c.DiskMiB = 128, 64 })
+	file := func(command string) map[string]string {
+		return map[string]string{"apprunner.yaml": "version: 1.0\nruntime: python311\nbuild:\n  commands:\n    build:\n      - " + command + "\nrun: {command: x}\n"}
+	}
+	for name, test := range map[string]struct {
+		command string
+		parts   []string
+	}{
+		"exit code": {"echo about to fail; exit 42", []string{"exit code 42", "about to fail"}},
+		"memory":    {"python3 -c 'x = bytearray(512 << 20)'", []string{"out of memory", "128 MiB"}},
+		"disk":      {"dd if=/dev/zero of=big bs=1M count=100", []string{"No space left on device", "64 MiB"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := p.try(t, t.Context(), file(test.command))
+			if err == nil {
+				t.Fatalf("built\n%s", p.log.timed())
+			}
+			for _, part := range test.parts {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the error lacks %q: %v", part, err)
+				}
+			}
+		})
+	}
+	t.Run("cancel", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		p.log.live = make(chan string, 100)
+		done := make(chan error, 1)
+		go func() {
+			_, err := p.try(t, ctx, file("echo started; sleep 600"))
+			done <- err
+		}()
+		for line := range p.log.live {
+			if line == "[Build] started" {
+				break
+			}
+		}
+		cancel()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Error("the build went on")
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("the build did not stop")
+		}
+		p.log.live = nil
+	})
+	if left, err := os.ReadDir(filepath.Join(p.dir, "run", "workspaces")); err == nil && len(left) > 0 {
+		t.Errorf("workspaces are left: %v", left)
+	}
 	t.Log(p.log.timed())
 }

@@ -19,6 +19,7 @@ type recipe struct {
 	version string
 	layers  []layerRecipe // lowest first
 	env     []string      // of the image
+	seed    *layerRecipe  // what a new package cache begins with; nil for nothing
 }
 
 // layerRecipe makes one layer. Runtimes share layers: all stand on the same Debian base.
@@ -64,7 +65,7 @@ func recipes(cfg Config) []recipe {
 	}
 	list = append(list, recipe{runtime: "GO_1", version: debianGo, layers: []layerRecipe{base, debianGoLayer(cfg, base)}, env: goEnv})
 	if root, version, ok := findGo(cfg.GoRoot); ok && version != debianGo {
-		list = append(list, recipe{runtime: "GO_1", version: version, layers: []layerRecipe{base, goTreeLayer(root, version)}, env: goEnv})
+		list = append(list, recipe{runtime: "GO_1", version: version, layers: []layerRecipe{base, goTreeLayer(root, version)}, env: goEnv, seed: goSeed(root, version)})
 	}
 	return list
 }
@@ -117,6 +118,10 @@ func nodeLayer(cfg Config, version string) layerRecipe {
 
 func goTreeLayer(root, version string) layerRecipe {
 	return layerRecipe{name: "go-" + version, inputs: []string{root, version}, make: makeGoTree(root)}
+}
+
+func goSeed(root, version string) *layerRecipe {
+	return &layerRecipe{name: "go-" + version + "-cache", inputs: append([]string{root, version}, seededPackages...), make: makeGoSeed(root)}
 }
 
 // findGo finds a Go tree on this machine that can be copied as it is; Debian's packaged one is scattered and is left out.
