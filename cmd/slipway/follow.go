@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apprunner"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"slipway.dev/slipway/cmd/slipway/internal/show"
 )
@@ -23,58 +24,92 @@ const (
 	outputPrefix = "[Build] "
 )
 
+// quietLooks is how often the log is looked at without a new line after the operation has ended, when its closing line is missing.
+const quietLooks = 5
+
 // follow shows the log of a deployment while it happens and fails, with the reason, when the deployment does.
 func (d *deployment) follow(ctx context.Context, svc types.Service, operation string) error {
 	log := &streamReader{
 		client: d.client, group: logGroup(svc, "service"), stream: "deployment/" + strings.ReplaceAll(operation, "-", ""),
 	}
-	reason := ""
-	for {
+	view := &deploymentView{progress: d.progress}
+	for quiet := 0; ; {
 		op, err := d.operation(ctx, svc, operation)
 		if err != nil {
 			return explain(err)
 		}
-		ended := op.EndedAt != nil
-		lines, err := log.next(ctx)
+		events, err := log.next(ctx)
 		if err != nil {
 			return explain(err)
 		}
-		for _, line := range lines {
-			if r := d.show(line); r != "" {
-				reason = r
+		for _, e := range events {
+			view.show(aws.ToString(e.Message), aws.ToInt64(e.Timestamp))
+		}
+		if op.EndedAt != nil {
+			if quiet++; len(events) > 0 {
+				quiet = 0
+			}
+			if view.closed || quiet >= quietLooks {
+				return d.conclude(svc, op, view.reason())
 			}
 		}
-		if ended && len(lines) == 0 {
-			return d.conclude(svc, op, reason)
-		}
-		if !ended {
-			if err := pause(ctx, pollTime); err != nil {
-				return fmt.Errorf("stopped following; the deployment goes on: slipway logs %s --deployment -f: %w", d.name, err)
-			}
+		if err := pause(ctx, pollTime); err != nil {
+			return fmt.Errorf("stopped following; the deployment goes on: slipway logs %s --deployment -f: %w", d.name, err)
 		}
 	}
 }
 
-// show shows a line of the deployment log and returns it when it may be the reason of a failure.
-func (d *deployment) show(line string) (reason string) {
-	if text, ok := strings.CutPrefix(line, stepPrefix); ok {
-		for i, part := range strings.Split(text, "\n") {
-			if i == 0 {
-				d.progress.Step(part)
-			} else {
-				d.progress.Output(part)
-			}
-		}
-		for _, closing := range []string{"Rolling back", "The rollback", "Deployment failed.", "Service creation failed.", "Service update failed."} {
-			if strings.HasPrefix(text, closing) {
-				return ""
-			}
-		}
-		return text
+// deploymentView shows the lines of a deployment log as steps and their output, and remembers what may be the reason of a failure.
+type deploymentView struct {
+	progress *show.Progress
+	block    []string // the newest statement: lines that were said at one moment
+	at       int64
+	quoting  bool // the statement ends in a quotation of other output
+	closed   bool // the line that ends the deployment was shown
+}
+
+// closings begin the lines that say how an operation ends, which is never the reason for it.
+func closings() []string {
+	return []string{"Deployment failed.", "Service creation failed.", "Service update failed.", "Deployment completed", "Service creation completed", "Service update completed"}
+}
+
+func (v *deploymentView) show(line string, at int64) {
+	text, step := strings.CutPrefix(line, stepPrefix)
+	if !step {
+		v.progress.Output(strings.TrimPrefix(line, outputPrefix))
+		return
 	}
-	text, _ := strings.CutPrefix(line, outputPrefix)
-	d.progress.Output(text)
-	return ""
+	for _, c := range closings() {
+		if strings.HasPrefix(text, c) {
+			v.closed = true
+			if strings.Contains(c, "failed") {
+				v.progress.Fail()
+			}
+			v.progress.Step(text)
+			return
+		}
+	}
+	if strings.HasPrefix(text, "Rolling back") || strings.HasPrefix(text, "The rollback") {
+		v.progress.Step(text)
+		return
+	}
+	if at != v.at {
+		v.block, v.at, v.quoting = nil, at, false
+	}
+	v.block = append(v.block, text)
+	if v.quoting {
+		v.progress.Output(text)
+	} else {
+		v.progress.Step(text)
+	}
+	v.quoting = v.quoting || strings.HasSuffix(text, ":")
+}
+
+func (v *deploymentView) reason() string {
+	if len(v.block) == 0 {
+		return "no reason was given"
+	}
+	return strings.Join(v.block, "\n  ")
 }
 
 func (d *deployment) conclude(svc types.Service, op types.OperationSummary, reason string) error {
@@ -96,9 +131,6 @@ func (d *deployment) conclude(svc types.Service, op types.OperationSummary, reas
 		if svc.Status == types.ServiceStatusRunning || op.Type == types.OperationTypeStartDeployment {
 			outcome = "the previous version keeps serving"
 		}
-	}
-	if reason == "" {
-		reason = "no reason was given"
 	}
 	return fmt.Errorf("the deployment of %s failed after %s (%s; %s): %s\nThe full log: slipway logs %s --deployment", d.name, took, op.Status, outcome, reason, d.name)
 }
@@ -131,8 +163,8 @@ type streamReader struct {
 	token         *string
 }
 
-// next returns the lines that were added since the last call. A stream that is not there yet has none.
-func (r *streamReader) next(ctx context.Context) ([]string, error) {
+// next returns the events that were added since the last call. A stream that is not there yet has none.
+func (r *streamReader) next(ctx context.Context) ([]logtypes.OutputLogEvent, error) {
 	out, err := r.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
 		LogGroupName: &r.group, LogStreamName: &r.stream, StartFromHead: aws.Bool(true), NextToken: r.token,
 	})
@@ -143,9 +175,5 @@ func (r *streamReader) next(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	r.token = out.NextForwardToken
-	var lines []string
-	for _, e := range out.Events {
-		lines = append(lines, aws.ToString(e.Message))
-	}
-	return lines, nil
+	return out.Events, nil
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"slipway.dev/slipway/internal/instance/oci"
 )
@@ -17,10 +19,28 @@ type Finding struct {
 // Doctor examines the machine. It changes nothing and needs no running installation.
 func Doctor(ctx context.Context, c Config) []Finding {
 	var all []Finding
-	for _, f := range oci.Probe(ctx, oci.Config{Dir: c.DataDir}) {
+	dir, remove := probeDir(c.DataDir)
+	defer remove()
+	for _, f := range oci.Probe(ctx, oci.Config{Dir: dir}) {
 		all = append(all, Finding{Name: f.Name, OK: f.OK, Detail: f.Detail, Degrades: f.Degrades})
 	}
 	return all
+}
+
+// probeDir is a folder on the file system that the data directory is, or would be, on.
+func probeDir(dataDir string) (dir string, remove func()) {
+	if _, err := os.Stat(dataDir); err == nil {
+		return dataDir, func() {}
+	}
+	above := filepath.Dir(dataDir)
+	for _, err := os.Stat(above); err != nil && above != "/"; _, err = os.Stat(above) {
+		above = filepath.Dir(above)
+	}
+	dir, err := os.MkdirTemp(above, ".slipway-doctor-")
+	if err != nil {
+		return dataDir, func() {} // the examination says what is wrong with it
+	}
+	return dir, func() { os.RemoveAll(dir) }
 }
 
 // RunShim is the whole program of the process that keeps one instance; its result is the exit code.

@@ -88,7 +88,7 @@ func (g *git) run(ctx context.Context, stdin []byte, args ...string) (string, er
 func (g *git) raw(ctx context.Context, gitDir string, stdin []byte, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = g.tree
-	cmd.Env = append(withoutGit(os.Environ()), "GIT_TERMINAL_PROMPT=0", "GIT_INDEX_FILE="+filepath.Join(g.dir, "slipway-index"))
+	cmd.Env = append(withoutGit(os.Environ()), "GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_INDEX_FILE="+filepath.Join(g.dir, "slipway-index"))
 	if gitDir != "" {
 		cmd.Env = append(cmd.Env, "GIT_DIR="+gitDir, "GIT_WORK_TREE="+g.tree)
 	}
@@ -185,6 +185,9 @@ func (g *git) listing(ctx context.Context, args ...string) ([]byte, error) {
 // tip fetches the newest commit of the remote branch; it is "" when there is none yet.
 func (g *git) tip(ctx context.Context) (string, error) {
 	out, err := g.run(ctx, nil, "ls-remote", g.remote.URL, "refs/heads/"+g.remote.Branch)
+	if err != nil && strings.Contains(err.Error(), "not found") {
+		return "", nil // the first push makes the repository
+	}
 	if err != nil || out == "" {
 		return "", err
 	}

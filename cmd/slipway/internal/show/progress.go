@@ -67,11 +67,11 @@ func (p *Progress) Close() {
 	p.stop = nil
 }
 
-// Step marks the current step as done and makes text the current one.
+// Step ends the current step, without a word on how it went, and makes text the current one.
 func (p *Progress) Step(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.finish(Good, "✓")
+	p.finish(Dim, "•")
 	p.step, p.since = Harmless(text), p.now()
 	if !p.term.Live {
 		p.plain(p.step)

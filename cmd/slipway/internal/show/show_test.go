@@ -39,7 +39,7 @@ func TestPlainLinesInAPipe(t *testing.T) {
 
 func TestTerminalShowsMarksAndDurations(t *testing.T) {
 	got := run(show.Terminal{Live: true, Width: 80})
-	for _, want := range []string{"⠋ Building  ", "✓ Building  ", "  │ npm install \n", "✗ Starting  ", "It failed.\nReally.\n"} {
+	for _, want := range []string{"⠋ Building  ", "• Building  ", "  │ npm install \n", "✗ Starting  ", "It failed.\nReally.\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing %q in %q", want, got)
 		}

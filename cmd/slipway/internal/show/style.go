@@ -63,7 +63,7 @@ func (t Terminal) Paint(style Style, text string) string {
 	case Bad:
 		s = s.Foreground(lipgloss.Red).Bold(true)
 	case Link:
-		s = s.Foreground(lipgloss.Cyan).Underline(true)
+		s = s.Foreground(lipgloss.Cyan)
 	case Note:
 		s = s.Foreground(lipgloss.Yellow)
 	}
