@@ -204,6 +204,7 @@ func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) 
 	defer cancel(nil)
 	x.timer = time.AfterFunc(x.claim.route.RequestTimeout, func() { cancel(failTimeout) })
 	defer x.timer.Stop()
+	w.Header()["Content-Type"] = nil // an answer without one is passed on without one, not with a guess
 	f.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 

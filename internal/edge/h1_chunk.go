@@ -16,6 +16,7 @@ type chunkScanner struct {
 
 const (
 	chunkSize = iota
+	chunkBlank
 	chunkExt
 	chunkSizeLF
 	chunkData
@@ -61,7 +62,7 @@ func (c *chunkScanner) step(b byte) *failure {
 	switch c.state {
 	case chunkSize:
 		return c.stepSize(b)
-	case chunkExt:
+	case chunkBlank, chunkExt:
 		return c.stepExt(b)
 	case chunkSizeLF:
 		c.state = chunkData
@@ -104,18 +105,25 @@ func (c *chunkScanner) stepSize(b byte) *failure {
 	case b == '\r':
 		c.state = chunkSizeLF
 		return nil
-	case !c.request && (b == ';' || b == ' ' || b == '\t'):
+	case !c.request && b == ';':
 		c.state = chunkExt
 		return nil
+	case !c.request:
+		c.state = chunkBlank
+		return c.stepExt(b)
 	}
 	return badFraming
 }
 
+// stepExt passes by, in answers, an extension or blanks after the size; net/http takes no more either.
 func (c *chunkScanner) stepExt(b byte) *failure {
 	c.side++
-	if b == '\r' {
+	switch {
+	case b == '\r':
 		c.state = chunkSizeLF
 		return nil
+	case c.state == chunkBlank && b != ' ' && b != '\t':
+		return badFraming
 	}
 	return must(class[b]&control == 0 && c.side <= maxChunkSide)
 }

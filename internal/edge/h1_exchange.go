@@ -280,7 +280,7 @@ func (x *h1Exchange) attempt(fresh *bool) (f *failure, again bool) {
 	reused := true
 	x.conn = nil
 	if !*fresh {
-		x.conn = x.backend.pool.get(!safe)
+		x.conn = x.backend.pool.get()
 	}
 	if x.conn == nil {
 		conn, err := x.backend.dial(context.Background(), x.c.s.limits.Connect)

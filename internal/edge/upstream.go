@@ -6,6 +6,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // upstreamPool keeps the unused connections to one instance, the youngest on top, so that a quiet service lets its spare
@@ -23,34 +26,38 @@ type upstreamConn struct {
 	idleSince time.Duration // since the edge started
 
 	raw   syscall.RawConn
-	peek  func(fd uintptr) bool // bound once, so that asking allocates nothing
-	alive bool
+	look  func(fd uintptr) bool // bound once, so that looking allocates nothing
+	quiet bool                  // the result: open, and nothing to read
+	byte  [1]byte
+}
+
+// newUpstreamConn prepares a fresh connection.
+func newUpstreamConn(nc *net.TCPConn) (*upstreamConn, error) {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	c := &upstreamConn{Conn: nc, raw: raw}
+	c.look = func(fd uintptr) bool {
+		// The call never blocks, so the scheduler need not know; unix.Recvfrom would allocate an address.
+		_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&c.byte[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+		c.quiet = errno == unix.EAGAIN
+		return true
+	}
+	return c, nil
 }
 
 // stale tells whether the instance has closed the connection, or sent something nobody asked for.
 func (c *upstreamConn) stale() bool {
-	if c.raw == nil {
-		raw, err := c.Conn.(*net.TCPConn).SyscallConn()
-		if err != nil {
-			return true
-		}
-		c.raw = raw
-		c.peek = func(fd uintptr) bool {
-			var b [1]byte
-			_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			c.alive = err == syscall.EAGAIN
-			return true
-		}
-	}
-	return c.raw.Read(c.peek) != nil || !c.alive
+	return c.raw.Read(c.look) != nil || !c.quiet
 }
 
-// get returns an unused connection, or nil. With sure, one that the instance closed is not returned: that is for requests that
-// cannot be sent twice.
-func (p *upstreamPool) get(sure bool) *upstreamConn {
+// get returns an unused connection, or nil. Each is looked at first: the instance may have closed it, and bytes it sent after its
+// answer would be taken for the answer to somebody else's request.
+func (p *upstreamPool) get() *upstreamConn {
 	for {
 		c := p.pop()
-		if c == nil || !sure || !c.stale() {
+		if c == nil || !c.stale() {
 			return c
 		}
 		c.Close()
@@ -116,5 +123,5 @@ func (b *backend) dial(ctx context.Context, timeout time.Duration) (*upstreamCon
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamConn{Conn: nc}, nil
+	return newUpstreamConn(nc.(*net.TCPConn))
 }
