@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/image/layertar"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -50,14 +51,14 @@ func openRootfs(ctx context.Context, path string) (io.ReadCloser, error) {
 	}
 	if info.IsDir() {
 		r, w := io.Pipe()
-		go func() { w.CloseWithError(writeTree(ctx, path, tar.NewWriter(w))) }()
+		go func() { w.CloseWithError(layertar.Write(ctx, path, tar.NewWriter(w))) }()
 		return r, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := decompress(f)
+	plain, err := layertar.Decompress(f)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

@@ -202,6 +202,10 @@ func diskFull(err error) error {
 		WithHint("Free space or move the data directory to a larger disk, then deploy again.")
 }
 
+func refuse(format string, args ...any) error {
+	return apprunner.Errorf(apprunner.CodeInvalidRequest, format, args...)
+}
+
 func tooLarge(what string, limit int64) error {
 	return apprunner.Errorf(apprunner.CodeInvalidRequest, "%s is larger than the limit of %d MiB", what, limit>>20)
 }

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
+	"slipway.dev/slipway/internal/image/layertar"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -122,22 +121,12 @@ func (s *Store) assemble(digest string, m manifest, cfg configFile) Image {
 	img := Image{Digest: digest, ReferenceDigest: digest, Config: cfg.words(), SizeBytes: m.contentSize()}
 	for _, id := range cfg.RootFS.DiffIDs {
 		layer := Layer{DiffID: id, Dir: s.layerDir(id)}
-		if opaqueRoot(layer.Dir) {
-			img.Layers = nil // overlayfs takes no notice of the mark on a root, so what it hides is left out
+		if layertar.Opaque(layer.Dir) {
+			img.Layers = nil
 		}
 		img.Layers = append(img.Layers, layer)
 	}
 	return img
-}
-
-func opaqueRoot(dir string) bool {
-	var value [1]byte
-	for _, name := range []string{opaqueTrusted, opaqueUser} {
-		if n, err := unix.Lgetxattr(dir, name, value[:]); err == nil && n == 1 && value[0] == 'y' {
-			return true
-		}
-	}
-	return false
 }
 
 // Pin keeps an image on disk for an owner (a service, a deployment, a runtime) until Unpin. An owner may pin several.

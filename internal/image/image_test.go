@@ -19,9 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/image"
@@ -234,10 +232,6 @@ func randomBytes(seed uint64, n int) string {
 func smallImage(t testing.TB, mark string) v1.Image {
 	t.Helper()
 	return imageOf(t, arch, tarOf(t, entry{name: "etc/", kind: tar.TypeDir}, entry{name: "etc/mark", body: mark}))
-}
-
-func staticLayer(content []byte, mediaType types.MediaType) v1.Layer {
-	return static.NewLayer(content, mediaType)
 }
 
 func openDB(t *testing.T) *store.DB {

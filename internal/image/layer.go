@@ -1,8 +1,6 @@
 package image
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -12,10 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/image/layertar"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -24,8 +20,6 @@ type Layer struct {
 	DiffID string // digest of the uncompressed tar
 	Dir    string // absolute
 }
-
-const zstdWindow = 128 << 20 // the largest window zstd's own tools use without being asked
 
 func (s *Store) layerDir(diffID string) string {
 	return filepath.Join(s.dir, "layers", digestHex(diffID))
@@ -72,7 +66,7 @@ func layerFailure(blob string, err error) error {
 }
 
 func (s *Store) unpackStream(ctx context.Context, compressed io.Reader, diffID string) error {
-	plain, err := decompress(compressed)
+	plain, err := layertar.Decompress(compressed)
 	if err != nil {
 		return err
 	}
@@ -90,29 +84,29 @@ func (s *Store) unpackStream(ctx context.Context, compressed io.Reader, diffID s
 }
 
 // unpackTemp unpacks into a fresh directory that is not a layer yet.
-func (s *Store) unpackTemp(ctx context.Context, plain io.Reader) (dir string, got unpacked, err error) {
+func (s *Store) unpackTemp(ctx context.Context, plain io.Reader) (dir string, got layertar.Size, err error) {
 	dir, err = os.MkdirTemp(s.tmpDir(), "layer-")
 	if err != nil {
-		return "", unpacked{}, fmt.Errorf("make a temporary directory: %w", err)
+		return "", layertar.Size{}, fmt.Errorf("make a temporary directory: %w", err)
 	}
 	// MkdirTemp keeps others out; an overlay shows this mode as that of its root. Config.Dir keeps others out as well.
 	err = os.Chmod(dir, 0o755)
 	if err == nil {
-		got, err = unpackTar(ctx, plain, dir, s.limits)
+		got, err = layertar.Unpack(ctx, plain, dir, layertar.Limits{Bytes: s.limits.LayerBytes, Entries: s.limits.LayerEntries})
 	}
 	if err != nil {
-		return "", unpacked{}, errors.Join(err, os.RemoveAll(dir))
+		return "", layertar.Size{}, diskFull(errors.Join(err, os.RemoveAll(dir)))
 	}
 	return dir, got, nil
 }
 
 // adoptLayer makes an unpacked directory the layer of that diff id. Its files may still be on their way to the disk: until
 // syncDisk has seen to that, the layer counts for this boot of the machine only.
-func (s *Store) adoptLayer(ctx context.Context, dir, diffID string, got unpacked) error {
+func (s *Store) adoptLayer(ctx context.Context, dir, diffID string, got layertar.Size) error {
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		return tx.Exec(`INSERT INTO image_layers (diff_id, bytes, entries, boot_id, created_us) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (diff_id) DO UPDATE SET bytes = excluded.bytes, entries = excluded.entries, boot_id = excluded.boot_id`,
-			diffID, got.bytes, got.entries, s.bootID, store.Micros(s.now()))
+			diffID, got.Bytes, got.Entries, s.bootID, store.Micros(s.now()))
 	})
 	if err != nil {
 		return fmt.Errorf("record layer %s: %w", diffID, err)
@@ -126,28 +120,4 @@ func (s *Store) adoptLayer(ctx context.Context, dir, diffID string, got unpacked
 	}
 	s.poke(s.unsynced)
 	return nil
-}
-
-// decompress looks at the first bytes, as all container tools do: media types are often wrong about compression.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	head, err := br.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		zr, err := gzip.NewReader(br)
-		if err != nil {
-			return nil, refuse("it is not a gzip file: %v", err)
-		}
-		return zr, nil
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}), len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
-		zr, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
-		if err != nil {
-			return nil, refuse("it is not a zstd file: %v", err)
-		}
-		return zr.IOReadCloser(), nil
-	}
-	return io.NopCloser(br), nil
 }

@@ -126,7 +126,7 @@ func (u *upload) add(ctx context.Context, r io.Reader, limit int64) error {
 		return err
 	}
 	w := &uploadWriter{u, f, limit}
-	_, err = io.CopyBuffer(w, struct{ io.Reader }{contextReader{ctx, r}}, make([]byte, copyBuffer))
+	_, err = io.CopyBuffer(w, struct{ io.Reader }{contextReader{ctx, r}}, make([]byte, 128<<10))
 	return err
 }
 

@@ -1,4 +1,4 @@
-package image
+package layertar
 
 import (
 	"archive/tar"
@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeTree writes a directory as a layer tar: owners and modes as they are, hard links as such, file capabilities kept,
-// devices and sockets left out.
-func writeTree(ctx context.Context, root string, tw *tar.Writer) error {
+// Write writes a directory as a layer tar: owners and modes as they are, hard links as such, file capabilities kept,
+// devices and sockets left out. It closes tw, not what lies below it.
+func Write(ctx context.Context, root string, tw *tar.Writer) error {
 	t := &treeWriter{root: root, tw: tw, seen: map[inode]string{}}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -1,4 +1,4 @@
-package image
+package layertar
 
 import (
 	"archive/tar"
@@ -23,10 +23,16 @@ const (
 	copyBuffer     = 128 << 10
 )
 
-// unpacked is what a layer turned out to hold.
-type unpacked struct {
-	bytes   int64
-	entries int64
+// Limits bounds what one layer may cost.
+type Limits struct {
+	Bytes   int64 // of all files, as a tar counts them
+	Entries int64 // files and directories, also those only implied by names
+}
+
+// Size is what a layer turned out to hold.
+type Size struct {
+	Bytes   int64
+	Entries int64
 }
 
 // unpacker writes one layer tar below a directory, in the form overlayfs takes as a lower directory.
@@ -34,17 +40,17 @@ type unpacker struct {
 	tree   *tree
 	limits Limits
 	buf    []byte
-	total  unpacked
+	total  Size
 	// dirs remembers the times of directories, set at the end because filling a directory changes them.
 	dirs map[string]time.Time
 }
 
-// unpackTar writes the tar r into the empty directory dir and reads r to its end. It stops at the first entry that is not
+// Unpack writes the tar r into the empty directory dir and reads r to its end. It stops at the first entry that is not
 // allowed, with an *apprunner.Error that names it; the caller throws dir away then.
-func unpackTar(ctx context.Context, r io.Reader, dir string, limits Limits) (unpacked, error) {
-	t, err := openTree(dir, limits.LayerEntries)
+func Unpack(ctx context.Context, r io.Reader, dir string, limits Limits) (Size, error) {
+	t, err := openTree(dir, limits.Entries)
 	if err != nil {
-		return unpacked{}, err
+		return Size{}, err
 	}
 	defer t.close()
 	u := &unpacker{tree: t, limits: limits, buf: make([]byte, copyBuffer), dirs: map[string]time.Time{}}
@@ -56,26 +62,28 @@ func unpackTar(ctx context.Context, r io.Reader, dir string, limits Limits) (unp
 			break
 		}
 		if err != nil {
-			return unpacked{}, fmt.Errorf("read the tar: %w", err)
+			return Size{}, fmt.Errorf("read the tar: %w", err)
 		}
 		if err := u.entry(hdr, tr); err != nil {
-			return unpacked{}, refusedEntry(hdr.Name, err)
+			return Size{}, refusedEntry(hdr.Name, err)
 		}
 	}
 	if err := u.drain(r); err != nil {
-		return unpacked{}, err
+		return Size{}, err
 	}
 	return u.total, u.finish()
 }
 
-// refusedEntry names the entry an error belongs to.
+// refusedEntry names the entry an error belongs to. A failure of this machine is not the layer's fault and stays as it is.
 func refusedEntry(name string, err error) error {
 	var own *apprunner.Error
-	if errors.As(diskFull(err), &own) {
+	if errors.As(err, &own) {
 		return own
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
+	for _, mine := range []error{context.Canceled, context.DeadlineExceeded, unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.EROFS, unix.EMFILE} {
+		if errors.Is(err, mine) {
+			return fmt.Errorf("entry %q: %w", clip(name), err)
+		}
 	}
 	return apprunner.Errorf(apprunner.CodeInvalidRequest, "the entry %q cannot be unpacked: %w", clip(name), err)
 }
@@ -84,11 +92,37 @@ func refuse(format string, args ...any) error {
 	return apprunner.Errorf(apprunner.CodeInvalidRequest, format, args...)
 }
 
+func tooLarge(limit int64) error {
+	return refuse("the layer, unpacked, is larger than the limit of %d MiB", limit>>20)
+}
+
+// clip shortens a name for an error message.
+func clip(s string) string {
+	if len(s) > 120 {
+		return s[:120] + "…"
+	}
+	return s
+}
+
+// contextReader ends a long copy when its context ends.
+type contextReader struct {
+	ctx context.Context //nolint:containedctx // lives inside one call
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
 // drain reads the padding after the end mark, which belongs to the layer's digest. It is not free room for a bomb.
 func (u *unpacker) drain(r io.Reader) error {
-	n, err := io.Copy(io.Discard, io.LimitReader(r, u.limits.LayerBytes))
-	if err == nil && n == u.limits.LayerBytes {
-		return tooLarge("a layer", u.limits.LayerBytes)
+	n, err := io.Copy(io.Discard, io.LimitReader(r, u.limits.Bytes))
+	if err == nil && n == u.limits.Bytes {
+		return tooLarge(u.limits.Bytes)
 	}
 	return err
 }
@@ -117,13 +151,13 @@ func (u *unpacker) entry(hdr *tar.Header, content io.Reader) error {
 
 // count keeps the sizes a tar promises within the limits, before anything is written.
 func (u *unpacker) count(hdr *tar.Header) error {
-	if u.total.entries++; u.total.entries > u.limits.LayerEntries {
-		return refuse("the layer has more than %d entries", u.limits.LayerEntries)
+	if u.total.Entries++; u.total.Entries > u.limits.Entries {
+		return refuse("the layer has more than %d entries", u.limits.Entries)
 	}
-	if hdr.Size < 0 || hdr.Size > u.limits.LayerBytes-u.total.bytes {
-		return tooLarge("a layer, unpacked,", u.limits.LayerBytes)
+	if hdr.Size < 0 || hdr.Size > u.limits.Bytes-u.total.Bytes {
+		return tooLarge(u.limits.Bytes)
 	}
-	u.total.bytes += hdr.Size
+	u.total.Bytes += hdr.Size
 	if hdr.Uid < 0 || hdr.Gid < 0 || int64(hdr.Uid) >= math.MaxUint32 || int64(hdr.Gid) >= math.MaxUint32 {
 		return refuse("the entry %q has an owner outside 0 to 4294967294", clip(hdr.Name))
 	}

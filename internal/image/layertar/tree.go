@@ -1,4 +1,4 @@
-package image
+package layertar
 
 import (
 	"errors"
@@ -200,6 +200,18 @@ const (
 	opaqueTrusted = "trusted.overlay.opaque"
 	opaqueUser    = "user.overlay.opaque"
 )
+
+// Opaque tells whether the root of an unpacked layer hides all layers below it. Overlayfs takes no notice of the mark there, so
+// whoever stacks layers leaves the lower ones out.
+func Opaque(dir string) bool {
+	var value [1]byte
+	for _, name := range []string{opaqueTrusted, opaqueUser} {
+		if n, err := unix.Lgetxattr(dir, name, value[:]); err == nil && n == 1 && value[0] == 'y' {
+			return true
+		}
+	}
+	return false
+}
 
 func openNoFollow(dir int, base string, flags int) (int, error) {
 	for {
