@@ -66,15 +66,19 @@ func (p *program) tryNext(cl *client, svc types.Service, conf server.Config) {
 	if err != nil {
 		url = err.Error()
 	}
+	at := ""
+	if conf.DataDir != (server.Config{}).WithDefaults(p.env).DataDir && p.env(server.EnvName("data-dir")) == "" {
+		at = " --data-dir " + conf.DataDir
+	}
 	fmt.Fprintf(p.out, "\n%s\n\n", t.Paint(show.Bold, "Try next"))
 	for _, row := range [][2]string{
 		{"open it", cl.link(host)},
 		{"or with curl", fmt.Sprintf("curl --cacert %s --connect-to ::%s https://%s/", conf.CAFile(), cl.https, host)},
 		{"use the AWS CLI", fmt.Sprintf(". %s && aws apprunner list-services", conf.CredentialsFile())},
 		{"change it", fmt.Sprintf("git clone %s  (user %s, the password is the secret key), commit, git push", url, user)},
-		{"deploy your own", "slipway deploy DIR"},
-		{"read its log", "slipway logs " + demoName + " -f"},
-		{"stop it all", "slipway down"},
+		{"deploy your own", "slipway deploy DIR" + at},
+		{"read its log", "slipway logs " + demoName + " -f" + at},
+		{"stop it all", "slipway down" + at},
 	} {
 		fmt.Fprintf(p.out, "  %s%s\n", t.Paint(show.Dim, fmt.Sprintf("%-17s", row[0])), row[1])
 	}
