@@ -273,4 +273,3 @@ func TestDistributionManagement(t *testing.T) {
 	c.want(202, "", "DELETE", "/v2/aa/blobs/"+sum(loose), nil)
 	c.want(404, "BLOB_UNKNOWN", "DELETE", "/v2/aa/blobs/"+sum(loose), nil)
 }
-
