@@ -49,6 +49,10 @@ func (b buildImages) Pin(ctx context.Context, owner, digest string) error {
 	return b.store.Pin(ctx, owner, digest)
 }
 
+func (b buildImages) Unpin(ctx context.Context, owner string) error {
+	return b.store.Unpin(ctx, owner)
+}
+
 func toBuild(img image.Image) build.Image {
 	layers := make([]string, len(img.Layers))
 	for n, l := range img.Layers {

@@ -61,7 +61,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
 type auditLog struct{ db *store.DB }
 
 func (a auditLog) RecordCall(ctx context.Context, r api.CallRecord) error {
-	return a.db.Update(ctx, func(tx *store.Tx) error { return observe.Record(tx, auditRecord(r)) })
+	return a.db.UpdateQuietly(ctx, func(tx *store.Tx) error { return observe.Record(tx, auditRecord(r)) })
 }
 
 // auditRecord puts the API's record of a call into the words of the audit trail.

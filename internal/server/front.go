@@ -213,7 +213,7 @@ func (s *System) mayUseRegistry(ctx context.Context, a image.Access) error {
 	if err != nil {
 		return err
 	}
-	return s.iam.Authorize(ctx, p, iam.Request{Action: a.Action, Resource: a.Resource})
+	return s.iam.AuthorizeResource(ctx, p, iam.Request{Action: a.Action, Resource: a.Resource}, a.Policy)
 }
 
 // mayPush lets holders of an access key push to hosted repositories.
