@@ -589,3 +589,29 @@ func TestEarlyAnswerToALargeUpload(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestClientThatGoesAwayGivesItsPlaceBack(t *testing.T) {
+	h := newHouse(t, nil)
+	left := make(chan struct{}, 2)
+	s := app(t, func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		left <- struct{}{}
+	})
+	h.publish(nil, target("i1", s, Active))
+	both(t, h, func(t *testing.T, c *http.Client) {
+		ctx, cancel := context.WithCancel(t.Context())
+		req, _ := http.NewRequestWithContext(ctx, "GET", "https://"+appHost+"/", nil)
+		go c.Do(req)
+		awaitCounters(t, h, func(c Counters) bool { return c.InFlight == 1 })
+		cancel()
+		select {
+		case <-left:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the application was not told")
+		}
+		awaitIdle(t, h)
+	})
+	if c := h.edge.Status().Services[appARN]; c.Status5xx != 0 {
+		t.Errorf("counted as a failure of the application: %+v", c)
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // conns knows every open client connection, whichever way it is served.
@@ -57,6 +60,25 @@ func (cc *clientConn) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return cc.Close()
+}
+
+// gone tells whether the client has closed its side. A client that only half-closes counts as gone, as with net/http.
+func (cc *clientConn) gone() bool {
+	sc, ok := cc.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return true
+	}
+	closed := false
+	err = raw.Control(func(fd uintptr) {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := unix.Poll(p, 0)
+		closed = err == nil && n > 0 && p[0].Revents != 0
+	})
+	return err != nil || closed
 }
 
 func (c *conns) count() int {

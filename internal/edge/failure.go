@@ -28,6 +28,7 @@ var (
 	failBroken      = &failure{502, "ConnectionBroken", "the instance closed the connection before it answered"}
 	failBadAnswer   = &failure{502, "BadAnswer", "the instance's answer is not valid HTTP"}
 	failTimeout     = &failure{504, "RequestTimeout", "the request took longer than the service allows"}
+	failGone        = &failure{499, "ClientGone", "the client closed the connection"} // never sent
 	failNoUpgrade   = &failure{403, "UpgradeRefused", "this service does not accept upgrades such as WebSocket"}
 	failH2C         = &failure{403, "UpgradeRefused", "upgrading to h2c is refused; use HTTP/2 over TLS"}
 	failBody        = &failure{400, "BadRequest", "the request body is not valid or broke off"}

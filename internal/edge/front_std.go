@@ -204,7 +204,6 @@ func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) 
 	defer cancel(nil)
 	x.timer = time.AfterFunc(x.claim.route.RequestTimeout, func() { cancel(failTimeout) })
 	defer x.timer.Stop()
-	w.Header()["Content-Type"] = nil // an answer without one is passed on without one, not with a guess
 	f.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
 
@@ -361,6 +360,9 @@ type recorder struct {
 func (w *recorder) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.status = status
+		if h := w.Header(); h["Content-Type"] == nil {
+			h["Content-Type"] = nil // an answer without one is passed on without one, not with net/http's guess
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

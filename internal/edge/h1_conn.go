@@ -26,6 +26,7 @@ type h1Conn struct {
 	mu      sync.Mutex
 	phase   phase
 	due     time.Duration // when the phase has lasted too long, since the edge started; 0: never
+	began   time.Duration // when the request began
 	up      *upstreamConn
 	begun   bool     // the client has seen the beginning of an answer
 	expired *failure // set when due passed
@@ -99,9 +100,9 @@ func (c *h1Conn) enter(p phase, due time.Duration, up *upstreamConn) {
 }
 
 // begin starts a request: the time spent before it does not count any more.
-func (c *h1Conn) begin() {
+func (c *h1Conn) begin(now time.Duration) {
 	c.mu.Lock()
-	c.phase, c.due, c.begun = phaseWait, 0, false
+	c.phase, c.due, c.began, c.begun = phaseWait, 0, now, false
 	if c.expired != nil {
 		c.expired = nil
 		c.cc.Conn.SetReadDeadline(time.Time{})
@@ -198,19 +199,33 @@ func (c *h1Conn) watch(now time.Duration, drainingSince time.Duration) {
 	if drainingSince > 0 && c.phase == phaseIdle {
 		due = min(due, drainingSince+c.s.limits.DrainIdle)
 	}
-	if due == 0 || now < due || c.expired != nil {
+	if due == 0 || c.expired != nil {
+		return
+	}
+	if now < due {
+		if c.phase == phaseWait && now-c.began > goneAfter && c.cc.gone() {
+			c.expire(failGone)
+		}
 		return
 	}
 	switch c.phase {
 	case phaseIdle:
-		c.expired = failSlowHead // never told: the client did not ask anything
+		c.expire(failSlowHead) // never told: the client did not ask anything
 	case phaseHead:
-		c.expired = failSlowHead
+		c.expire(failSlowHead)
 	case phaseBody:
-		c.expired = failSlowBody
+		c.expire(failSlowBody)
 	case phaseWait, phaseSend:
-		c.expired = failTimeout
+		c.expire(failTimeout)
 	}
+}
+
+// goneAfter is how long a request runs before anybody looks whether its client is still there.
+const goneAfter = time.Second
+
+// expire ends what the connection waits for, under its lock.
+func (c *h1Conn) expire(f *failure) {
+	c.expired = f
 	c.cc.Conn.SetReadDeadline(longAgo)
 	if c.begun {
 		c.cc.Conn.SetWriteDeadline(longAgo)

@@ -88,7 +88,7 @@ func (x *h1Exchange) serve(end int, f *failure) outcome {
 	c := x.c
 	x.start = c.s.now()
 	defer x.account()
-	c.begin()
+	c.begin(x.start)
 	x.req.reset()
 	if f == nil {
 		f = x.req.parseRequest(c.in[c.r:end], c.s.limits.Headers)
@@ -432,6 +432,8 @@ func (x *h1Exchange) fail(f *failure) outcome {
 	x.drop()
 	var own *failure
 	switch {
+	case x.c.expiredIn(phaseWait) == failGone:
+		return closeNow
 	case x.c.timedOut():
 		f = failTimeout
 	case errors.As(x.body.err, &own) && own != failBody:

@@ -342,7 +342,7 @@ func TestAccessLogAndCounters(t *testing.T) {
 	})
 	h.publish(func(r *Route) { r.Serving = ServingPaused })
 	both(t, h, func(t *testing.T, c *http.Client) { get(t, c, "/paused") })
-	awaitIdle(t, h)
+	awaitCounters(t, h, func(Counters) bool { mu.Lock(); defer mu.Unlock(); return len(log) >= 4 })
 	mu.Lock()
 	defer mu.Unlock()
 	if len(log) != 4 {

@@ -384,6 +384,7 @@ func TestBytesAfterAnAnswerReachNobodyElse(t *testing.T) {
 	h := newHouse(t, nil)
 	l := listen(t)
 	t.Cleanup(func() { l.Close() })
+	sent := make(chan bool, 100)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -401,6 +402,7 @@ func TestBytesAfterAnAnswerReachNobodyElse(t *testing.T) {
 					fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(req.URL.Path), req.URL.Path)
 					<-time.After(5 * time.Millisecond)
 					io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+					sent <- true
 				}
 			}()
 		}
@@ -412,6 +414,6 @@ func TestBytesAfterAnAnswerReachNobodyElse(t *testing.T) {
 		if _, body := get(t, c, path); body != path {
 			t.Fatalf("asked for %s, got %q", path, body)
 		}
-		<-time.After(10 * time.Millisecond)
+		<-sent
 	}
 }

@@ -73,3 +73,16 @@ var LatencyBounds = [...]time.Duration{
 	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second,
 	10 * time.Second, 30 * time.Second, 60 * time.Second,
 }
+
+// Histogram returns the latencies as prometheus.MustNewConstHistogram takes them: the count, the sum in seconds, and the cumulative
+// count for each upper bound in seconds.
+func (c Counters) Histogram() (count uint64, sum float64, buckets map[float64]uint64) {
+	buckets = make(map[float64]uint64, len(LatencyBounds))
+	for i, n := range c.LatencyBuckets {
+		count += n
+		if i < len(LatencyBounds) {
+			buckets[LatencyBounds[i].Seconds()] = count
+		}
+	}
+	return count, c.LatencySum.Seconds(), buckets
+}
