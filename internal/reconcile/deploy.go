@@ -58,6 +58,9 @@ func (j *job) buildCode(ctx context.Context, d *apprunner.Deployment) error {
 		return err
 	}
 	j.log.Step("Commit %s (%s) is fetched.", commit.SHA, commit.Subject)
+	for _, link := range commit.Skipped {
+		j.log.Step("The symbolic link %s leads out of the repository and is left out.", link)
+	}
 	res, err := j.r.Builder.Build(ctx, build.Request{
 		ServiceID: j.svc.ID, DeploymentID: d.ID, SourceDir: dir, Subdir: code.SourceDirectory, Code: code.Configuration, Log: j.log,
 	})
@@ -71,16 +74,12 @@ func (j *job) buildCode(ctx context.Context, d *apprunner.Deployment) error {
 func (j *job) pullImage(ctx context.Context, d *apprunner.Deployment) error {
 	conf := j.svc.Source.Image
 	j.log.Step("Pulling image %s.", conf.Identifier)
-	version, err := j.r.Images.Resolve(ctx, conf.Identifier, image.Credential{})
-	if err != nil {
-		return err
-	}
-	img, err := j.r.Images.Pull(ctx, conf.Identifier, image.Credential{})
+	img, err := j.r.Images.Pull(ctx, conf.Identifier, image.Credential{Principal: j.r.PullAs(ctx, j.svc.Source.AccessRoleARN)})
 	if err != nil {
 		return err
 	}
 	j.log.Step("Image %s is pulled: digest %s, %d layer(s), %d MB.", conf.Identifier, img.Digest, len(img.Layers), img.SizeBytes>>20)
-	d.Version, d.ImageDigest = version, img.Digest
+	d.Version, d.ImageDigest = img.ReferenceDigest, img.Digest
 	d.Run = apprunner.RunConfiguration{Port: conf.Port, Env: conf.Env, Secrets: conf.Secrets}
 	if conf.StartCommand != "" {
 		d.Run.Args = splitCommand(conf.StartCommand)

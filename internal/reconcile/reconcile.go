@@ -33,7 +33,6 @@ type builder interface {
 // images keeps the images that run.
 type images interface {
 	Pull(ctx context.Context, ref string, cred image.Credential) (image.Image, error)
-	Resolve(ctx context.Context, ref string, cred image.Credential) (digest string, err error)
 	Get(ctx context.Context, digest string) (image.Image, error)
 	Pin(ctx context.Context, owner, digest string) error
 	Unpin(ctx context.Context, owner string, digests ...string) error
@@ -70,6 +69,8 @@ type Config struct {
 	Log          *slog.Logger
 
 	ScratchDir string // for checkouts; swept at start
+	// PullAs is the principal whose rights count when an image is pulled with an access role; empty asks nobody. May be nil.
+	PullAs func(ctx context.Context, accessRoleARN string) string
 	// Environment is set for every instance below the user's own variables, for example AWS_ENDPOINT_URL.
 	Environment map[string]string
 	// Files are placed into every instance, for example CA bundles. May be nil.
@@ -106,6 +107,9 @@ func New(c Config) (*Reconciler, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.PullAs == nil {
+		c.PullAs = func(context.Context, string) string { return "" }
 	}
 	if c.Fault == nil {
 		c.Fault = func(string) {}

@@ -150,7 +150,7 @@ func (f *front) serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// openIdentities opens the identities, makes what an account has from its beginning, and writes down where clients find it all.
+// openIdentities opens the identities and writes down where clients find everything.
 func (s *System) openIdentities(ctx context.Context) (err error) {
 	s.iam, err = iam.Open(ctx, iam.Config{DB: s.db, KeyFile: s.conf.path("iam.key"), Log: s.log})
 	if err != nil {
@@ -160,32 +160,7 @@ func (s *System) openIdentities(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.ensureAccessRole(ctx); err != nil {
-		return err
-	}
 	return s.writeCredentials(key)
-}
-
-const (
-	accessRole       = "AppRunnerECRAccessRole"
-	accessRolePolicy = "arn:aws:iam::aws:policy/service-role/AWSAppRunnerServicePolicyForECRAccess"
-	accessRoleTrust  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"build.apprunner.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-)
-
-// ensureAccessRole makes the role that the AWS console makes at a user's first private image, under the same name.
-func (s *System) ensureAccessRole(ctx context.Context) error {
-	_, err := s.iam.GetRole(ctx, s.conf.Account, accessRole)
-	if err == nil {
-		return nil
-	}
-	r, err := s.iam.CreateRole(ctx, iam.Role{
-		Account: s.conf.Account, Name: accessRole, Path: "/service-role/", Trust: accessRoleTrust, MaxSession: time.Hour,
-		Description: "Lets App Runner pull private images.",
-	})
-	if err != nil {
-		return fmt.Errorf("make the role %s: %w", accessRole, err)
-	}
-	return s.iam.AttachPolicy(ctx, iam.Entity{Account: r.Account, Kind: iam.EntityRole, Name: r.Name}, accessRolePolicy)
 }
 
 // writeCredentials writes credentials.env (design §2).
@@ -214,6 +189,17 @@ func (s *System) mayUseRegistry(ctx context.Context, a image.Access) error {
 		return err
 	}
 	return s.iam.AuthorizeResource(ctx, p, iam.Request{Action: a.Action, Resource: a.Resource}, a.Policy)
+}
+
+// pullAs is the access role itself (§14). A role that does not exist is nobody's, which only passes where roles need not exist.
+func (s *System) pullAs(ctx context.Context, roleARN string) string {
+	if roleARN == "" {
+		return ""
+	}
+	if exists, _, err := s.iam.RoleTrusts(ctx, roleARN, "build.apprunner.amazonaws.com"); err == nil && !exists && !s.conf.StrictRoles {
+		return ""
+	}
+	return roleARN
 }
 
 // mayPush lets holders of an access key push to hosted repositories.

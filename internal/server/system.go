@@ -199,7 +199,7 @@ func (s *System) openWork(context.Context) (err error) {
 	}
 	s.work, err = reconcile.New(reconcile.Config{
 		DB: s.db, Repositories: s.git, Builder: builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: serviceLogs{s.logs},
-		Certificates: s.names, Log: s.log, ScratchDir: s.conf.path("checkouts"),
+		Certificates: s.names, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, Retention: s.conf.Retention,
 		Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
