@@ -100,7 +100,10 @@ func (b *Builder) image(ctx context.Context, runtime apprunner.Runtime, version 
 		log.Step("The runtime image %s cannot be pulled (%v); the runtime is made on this machine instead.", reference, err)
 	}
 	image, err := b.homemade(ctx, b.recipes[at], log)
-	return image, b.recipes[at].seed, err
+	if err != nil {
+		return Image{}, nil, fmt.Errorf("prepare runtime %s %s: %w", runtime.FileName(), version, err)
+	}
+	return image, b.recipes[at].seed, nil
 }
 
 // importedDir records which runtimes this installation's image store has.
@@ -124,21 +127,28 @@ func (b *Builder) homemade(ctx context.Context, r recipe, log Log) (Image, error
 	}
 	image, err := b.assemble(ctx, r, log)
 	if err != nil {
-		return Image{}, fmt.Errorf("prepare runtime %s: %w", r.title(), err)
+		return Image{}, err
 	}
 	if err := b.Images.Pin(ctx, pinOwner(r.key()), image.Digest); err != nil {
-		return Image{}, fmt.Errorf("prepare runtime %s: %w", r.title(), err)
+		return Image{}, err
 	}
 	return image, writeFile(record, []byte(image.Digest))
 }
 
+// assemble puts the topmost layer of a recipe on what is below it, which is an image too: most runtimes share it.
 func (b *Builder) assemble(ctx context.Context, r recipe, log Log) (Image, error) {
 	k := kitchen{dir: b.RuntimesDir, mirror: b.DebianMirror, npm: b.NPM, log: log}
-	files := make([]string, len(r.layers))
+	top := len(r.layers) - 1
+	var below Image
+	var file string
 	group, groupCtx := errgroup.WithContext(ctx)
-	for i, layer := range r.layers {
+	group.Go(func() (err error) {
+		file, err = k.layer(groupCtx, r.layers[top])
+		return err
+	})
+	if top > 0 {
 		group.Go(func() (err error) {
-			files[i], err = k.layer(groupCtx, layer)
+			below, err = b.homemade(groupCtx, recipe{layers: r.layers[:top]}, log)
 			return err
 		})
 	}
@@ -154,18 +164,7 @@ func (b *Builder) assemble(ctx context.Context, r recipe, log Log) (Image, error
 	if err := group.Wait(); err != nil {
 		return Image{}, err
 	}
-	var image Image
-	for i, name := range files {
-		var settings ImageSettings
-		if i == len(files)-1 {
-			settings = ImageSettings{Env: r.env, WorkingDir: appDir, Cmd: []string{"/bin/sh"}}
-		}
-		var err error
-		if image, err = b.appendFile(ctx, image, name, settings); err != nil {
-			return Image{}, err
-		}
-	}
-	return image, nil
+	return b.appendFile(ctx, below, file, ImageSettings{Env: r.env, WorkingDir: appDir, Cmd: []string{"/bin/sh"}})
 }
 
 func (b *Builder) appendFile(ctx context.Context, base Image, name string, settings ImageSettings) (Image, error) {

@@ -132,13 +132,24 @@ func writeTree(ctx context.Context, w io.Writer, layer treeLayer) error {
 	}
 	defer root.Close()
 	t.root = root
-	if err := fs.WalkDir(root.FS(), ".", t.visit); err != nil {
+	if err := walk(layer.dir, t.visit); err != nil {
 		return fmt.Errorf("write layer from %s: %w", layer.dir, err)
 	}
 	if err := t.removals(); err != nil {
 		return err
 	}
 	return t.out.Close()
+}
+
+// walk visits a tree in the order of names, which are relative to dir and may be any bytes.
+func walk(dir string, visit fs.WalkDirFunc) error {
+	return filepath.WalkDir(dir, func(full string, entry fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(dir, full)
+		if relErr != nil {
+			return relErr
+		}
+		return visit(name, entry, err)
+	})
 }
 
 type inode struct{ dev, ino uint64 }
@@ -314,7 +325,7 @@ func takeSnapshot(dir string) (snapshot, error) {
 	}
 	defer root.Close()
 	s := snapshot{}
-	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+	err = walk(dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || name == "." {
 			return err
 		}

@@ -68,7 +68,7 @@ func written(t *testing.T, layer treeLayer) []string {
 }
 
 func TestWriteTree(t *testing.T) {
-	dir := makeTree(t, map[string]string{"bin/a": "1", "lib/b": "2", "skip/c": "3"})
+	dir := makeTree(t, map[string]string{"bin/a": "1", "lib/b": "2", "skip/c": "3", "lib/caf\xe9": "latin"})
 	if err := os.Link(filepath.Join(dir, "bin/a"), filepath.Join(dir, "lib/again")); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestWriteTree(t *testing.T) {
 	got := written(t, treeLayer{dir: dir, prefix: "usr/local", skip: func(name string) bool { return name == "skip" }})
 	want := []string{
 		"usr/", "usr/local/", "usr/local/bin/", "usr/local/bin/a=1", "usr/local/lib/", "usr/local/lib/again=>usr/local/bin/a",
-		"usr/local/lib/b=2", "usr/local/lib/link->../bin/a",
+		"usr/local/lib/b=2", "usr/local/lib/caf\xe9=latin", "usr/local/lib/link->../bin/a",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)

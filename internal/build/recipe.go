@@ -48,9 +48,6 @@ func (r recipe) key() string {
 	return r.layers[len(r.layers)-1].name + "-" + hex.EncodeToString(sum[:8])
 }
 
-// title is the runtime version as log lines call it.
-func (r recipe) title() string { return r.runtime.FileName() + " " + r.version }
-
 // recipes lists what this machine can make, without making anything.
 func recipes(cfg Config) []recipe {
 	base := debianBase(cfg)

@@ -173,3 +173,16 @@ console.log(JSON.stringify(out));`
 	}
 	return answer
 }
+
+func FuzzParseRange(f *testing.F) {
+	for _, text := range []string{"^18 || >=20.1 <22", "1.2 - 3", "~1.x", "*", ">=v1.2.3-rc.1", "<=", "99999999999999999.0"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := parseRange(text)
+		if err != nil && r != nil {
+			t.Error("a range beside an error")
+		}
+		r.allows("22.1.0")
+	})
+}
