@@ -101,7 +101,7 @@ func (d *Driver) sweepUnknown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	neighbours, err := d.net.neighbours()
+	addresses, err := d.net.addresses()
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (d *Driver) sweepUnknown(ctx context.Context) error {
 			errs = append(errs, os.RemoveAll(dir))
 		}
 	}
-	return errors.Join(append(errs, d.net.sweep(ports, neighbours, known))...)
+	return errors.Join(append(errs, d.net.sweep(ports, addresses, known))...)
 }
 
 // known are all ids that are in use, with their addresses.

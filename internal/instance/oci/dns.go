@@ -30,10 +30,21 @@ func (d *Driver) Run(ctx context.Context) error {
 		log:     d.cfg.Log,
 	}
 	var group sync.WaitGroup
+	defer group.Wait()
 	group.Go(func() { d.followResolvers(ctx) })
-	err := f.run(ctx)
-	group.Wait()
-	return err
+	for {
+		err := f.run(ctx)
+		if err == nil {
+			return nil
+		}
+		// Something else may hold the port on all addresses of this machine, for now or for good.
+		d.cfg.Log.Error("instances cannot resolve names through this machine", "address", f.listen, "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(10 * time.Second):
+		}
+	}
 }
 
 // followResolvers lets the firewall know when the host asks other name servers.

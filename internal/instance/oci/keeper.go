@@ -37,7 +37,7 @@ func startKeeper(command []string, id string, output *os.File) (*keeper, error) 
 	}
 	cmd := exec.Command(command[0], append(command[1:len(command):len(command)], id)...)
 	cmd.Dir = "/"
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GOMAXPROCS=1", "GOGC=20", "GOTRACEBACK=none"} //nolint:forbidigo // only PATH, for the runtime's helpers
+	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "GOMAXPROCS=1", "GOGC=20", "GOTRACEBACK=none"}
 	cmd.ExtraFiles = []*os.File{theirs}
 	if output != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, output)
@@ -49,7 +49,11 @@ func startKeeper(command []string, id string, output *os.File) (*keeper, error) 
 		return nil, fmt.Errorf("start shim: %w", err)
 	}
 	k.process, k.replies = cmd.Process, json.NewDecoder(k.socket)
+	ended, err := watchPID(cmd.Process.Pid)
 	go func() {
+		if err == nil {
+			<-ended // waiting for the process itself would keep a thread
+		}
 		_ = cmd.Wait() // how it ended stands in its files
 		close(k.ended)
 	}()
@@ -103,25 +107,30 @@ func (k *keeper) dismiss() {
 
 // watchProcess returns a channel that is closed when the very process has ended.
 func watchProcess(p shim.Process) (<-chan struct{}, error) {
-	fd, err := unix.PidfdOpen(p.PID, unix.PIDFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("watch process %d: %w", p.PID, err)
-	}
-	f := os.NewFile(uintptr(fd), "pidfd")
-	if !p.Alive() { // after opening, or the id could have a new owner
-		f.Close()
+	ended, err := watchPID(p.PID)
+	if err == nil && !p.Alive() { // looked at after opening, or the id could have a new owner meanwhile
 		return nil, fmt.Errorf("watch process %d: %w", p.PID, os.ErrProcessDone)
 	}
+	return ended, err
+}
+
+// watchPID returns a channel that is closed when the process has ended. The runtime's poller waits, so a thousand instances are
+// not a thousand threads.
+func watchPID(pid int) (<-chan struct{}, error) {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("watch process %d: %w", pid, err)
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
 	raw, err := f.SyscallConn()
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("watch process %d: %w", p.PID, err)
+		return nil, fmt.Errorf("watch process %d: %w", pid, err)
 	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer f.Close()
-		// The runtime's poller waits, so a thousand instances are not a thousand threads.
 		_ = raw.Read(func(uintptr) bool {
 			poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 			n, _ := unix.Poll(poll, 0)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/instance/instancetest"
 	"slipway.dev/slipway/internal/instance/oci"
@@ -169,6 +171,7 @@ func TestTwoInstallationsSideBySide(t *testing.T) {
 	b.Get(j, "/")
 	must(t, second.Close())
 	again := open(t, two)
+	defer again.Close()
 	if again.Subnet() != second.Subnet() {
 		t.Errorf("the subnet was %s and is %s", second.Subnet(), again.Subnet())
 	}
@@ -190,4 +193,9 @@ func TestDestroyLeavesNothing(t *testing.T) {
 	sweepAll(t, d)
 	must(t, d.Destroy(t.Context()))
 	noTraces(t, c.Installation, c.Dir, true)
+	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	must(t, err)
+	for _, r := range routes {
+		t.Errorf("left behind: %v", r)
+	}
 }

@@ -74,20 +74,30 @@ type networkRecord struct {
 	Forwarded bool // this installation switched forwarding on
 }
 
-// findSubnet takes the subnet the bridge has, else the one on record, else a new one.
+// findSubnet takes the subnet on record when the bridge has its gateway's address or nobody else has taken it, else a new one.
 func (n *network) findSubnet(c Config, p paths) error {
+	var record networkRecord
+	_ = readJSON(p.network(), &record) // a lost record costs no more than another subnet
 	if link, err := netlink.LinkByName(n.names.bridge()); err == nil {
 		addrs, err := netlink.AddrList(link, unix.AF_INET)
 		if err != nil {
 			return fmt.Errorf("read the bridge's address: %w", err)
 		}
-		if len(addrs) > 0 {
-			n.subnet = toPrefix(addrs[0].IPNet).Masked()
+		if len(addrs) > 0 && record.Subnet.IsValid() && toPrefix(addrs[0].IPNet).Addr() == gateway(record.Subnet) {
+			n.subnet = record.Subnet
 			return nil
 		}
+		// A bridge without its record: whatever hangs on it belongs to nobody.
+		if err := n.removePort(n.names.bridge()); err != nil {
+			return err
+		}
 	}
-	var record networkRecord
-	_ = readJSON(p.network(), &record) // a lost record costs no more than another subnet
+	// Left by this installation itself when its bridge was taken away from outside.
+	if record.Subnet.IsValid() {
+		if err := n.route(netlink.RouteDel, n.unused(record.Subnet)); err != nil {
+			return err
+		}
+	}
 	taken, err := takenPrefixes()
 	if err != nil {
 		return err
@@ -148,14 +158,40 @@ func (n *network) raiseBridge() error {
 	}
 	n.bridge = link
 	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // where there is IPv6 at all
-	addr := &netlink.Addr{IPNet: &net.IPNet{IP: gateway(n.subnet).AsSlice(), Mask: net.CIDRMask(n.subnet.Bits(), 32)}}
-	if err := netlink.AddrReplace(link, addr); err != nil {
+	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: hostNet(gateway(n.subnet))}); err != nil {
 		return fmt.Errorf("give bridge %s its address: %w", name, err)
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("raise bridge %s: %w", name, err)
 	}
+	return n.route(netlink.RouteReplace, n.unused(n.subnet))
+}
+
+// routeProtocol marks the routes of this room; the number is of those left to anybody (rtnetlink(7)).
+const routeProtocol = 183
+
+// unused is the route for addresses of the subnet that no instance has: connecting there fails at once, where on a subnet of the
+// bridge it would fail after three seconds of asking around. Each instance has a route of its own.
+func (n *network) unused(subnet netip.Prefix) *netlink.Route {
+	dst := &net.IPNet{IP: subnet.Addr().AsSlice(), Mask: net.CIDRMask(subnet.Bits(), 32)}
+	return &netlink.Route{Dst: dst, Type: unix.RTN_UNREACHABLE, Protocol: routeProtocol}
+}
+
+func (n *network) toInstance(addr netip.Addr) *netlink.Route {
+	return &netlink.Route{Dst: hostNet(addr), LinkIndex: n.bridge.Attrs().Index, Scope: netlink.SCOPE_LINK, Src: gateway(n.subnet).AsSlice(), Protocol: routeProtocol}
+}
+
+// route changes a route; removing one that is not there is no error.
+func (n *network) route(do func(*netlink.Route) error, r *netlink.Route) error {
+	if err := do(r); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("route to %v: %w", r.Dst, err)
+	}
 	return nil
+}
+
+// hostNet is the network of one address.
+func hostNet(a netip.Addr) *net.IPNet {
+	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(32, 32)}
 }
 
 const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
@@ -202,7 +238,32 @@ func (n *network) attach(id string, pid int, addr netip.Addr) error {
 	if err := n.configureInside(pid, addr); err != nil {
 		return err
 	}
-	return n.neighbour(netlink.NeighSet, addr)
+	if err := n.neighbour(netlink.NeighSet, addr); err != nil {
+		return err
+	}
+	if err := n.route(netlink.RouteReplace, n.toInstance(addr)); err != nil {
+		return err
+	}
+	return n.awaitCarrier(isolated)
+}
+
+// awaitCarrier waits until the kernel has noticed that both ends of a cable are up. Until then the bridge drops packets, and a
+// dropped first packet costs the first connection a second.
+func (n *network) awaitCarrier(port netlink.Link) error {
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		link, err := netlink.LinkByIndex(port.Attrs().Index)
+		if err != nil {
+			return fmt.Errorf("watch network interface: %w", err)
+		}
+		if link.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("network interface %s has no carrier", port.Attrs().Name)
+		}
+		<-time.After(time.Millisecond) // cheaper than a subscription for what is nearly always true at once
+	}
 }
 
 func (n *network) neighbour(do func(*netlink.Neigh) error, addr netip.Addr) error {
@@ -238,13 +299,12 @@ func (n *network) configureInside(pid int, addr netip.Addr) error {
 	}
 	gw := net.IP(gateway(n.subnet).AsSlice())
 	index := eth.Attrs().Index
-	host := func(ip []byte) *net.IPNet { return &net.IPNet{IP: ip, Mask: net.CIDRMask(32, 32)} }
 	for _, step := range []func() error{
 		func() error { return h.LinkSetUp(lo) },
-		func() error { return h.AddrAdd(eth, &netlink.Addr{IPNet: host(addr.AsSlice())}) },
+		func() error { return h.AddrAdd(eth, &netlink.Addr{IPNet: hostNet(addr)}) },
 		func() error { return h.LinkSetUp(eth) },
 		func() error {
-			return h.RouteAdd(&netlink.Route{LinkIndex: index, Dst: host(gw), Scope: netlink.SCOPE_LINK})
+			return h.RouteAdd(&netlink.Route{LinkIndex: index, Dst: hostNet(gateway(n.subnet)), Scope: netlink.SCOPE_LINK})
 		},
 		func() error { return h.RouteAdd(&netlink.Route{LinkIndex: index, Gw: gw}) },
 		func() error {
@@ -263,10 +323,16 @@ func (n *network) detach(id string, addr netip.Addr) error {
 	if err := n.removePort(n.names.link(id)); err != nil {
 		return err
 	}
-	if err := n.neighbour(netlink.NeighDel, addr); err != nil && !errors.Is(err, unix.ENOENT) {
-		return err
+	return n.forget(addr)
+}
+
+// forget removes the route to an address and its neighbour entry.
+func (n *network) forget(addr netip.Addr) error {
+	err := n.route(netlink.RouteDel, n.toInstance(addr))
+	if gone := n.neighbour(netlink.NeighDel, addr); !errors.Is(gone, unix.ENOENT) {
+		err = errors.Join(err, gone)
 	}
-	return nil
+	return err
 }
 
 // removePort deletes the host's end of a cable, and so both. The kernel may have done it already, or be doing it.
@@ -299,23 +365,32 @@ func (n *network) ports() ([]string, error) {
 	return ports, nil
 }
 
-// neighbours lists the lasting neighbour entries of the bridge.
-func (n *network) neighbours() ([]netlink.Neigh, error) {
-	all, err := netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET)
+// addresses are those the bridge has routes or lasting neighbour entries for.
+func (n *network) addresses() ([]netip.Addr, error) {
+	entries, err := netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET)
 	if err != nil {
 		return nil, fmt.Errorf("list neighbours: %w", err)
 	}
-	var lasting []netlink.Neigh
-	for _, e := range all {
-		if e.State == netlink.NUD_PERMANENT {
-			lasting = append(lasting, e)
+	routes, err := netlink.RouteList(n.bridge, unix.AF_INET)
+	if err != nil {
+		return nil, fmt.Errorf("list routes: %w", err)
+	}
+	var list []netip.Addr
+	for _, e := range entries {
+		if a, ok := netip.AddrFromSlice(e.IP); ok && e.State == netlink.NUD_PERMANENT {
+			list = append(list, a.Unmap())
 		}
 	}
-	return lasting, nil
+	for _, r := range routes {
+		if p := toPrefix(r.Dst); r.Protocol == routeProtocol && p.IsValid() {
+			list = append(list, p.Addr())
+		}
+	}
+	return list, nil
 }
 
-// sweep removes those ports and neighbour entries that belong to no known instance.
-func (n *network) sweep(ports []string, entries []netlink.Neigh, known map[string]netip.Addr) error {
+// sweep removes those ports and addresses that belong to no known instance.
+func (n *network) sweep(ports []string, addresses []netip.Addr, known map[string]netip.Addr) error {
 	keepPort, keepAddr := map[string]bool{}, map[netip.Addr]bool{}
 	for id, addr := range known {
 		keepPort[n.names.link(id)], keepAddr[addr] = true, true
@@ -326,13 +401,9 @@ func (n *network) sweep(ports []string, entries []netlink.Neigh, known map[strin
 			errs = append(errs, n.removePort(port))
 		}
 	}
-	for _, e := range entries {
-		addr, _ := netip.AddrFromSlice(e.IP)
-		if keepAddr[addr.Unmap()] {
-			continue
-		}
-		if err := netlink.NeighDel(&e); err != nil && !errors.Is(err, unix.ENOENT) {
-			errs = append(errs, fmt.Errorf("remove neighbour %v: %w", addr, err))
+	for _, addr := range addresses {
+		if !keepAddr[addr] {
+			errs = append(errs, n.forget(addr))
 		}
 	}
 	return errors.Join(errs...)
@@ -340,7 +411,7 @@ func (n *network) sweep(ports []string, entries []netlink.Neigh, known map[strin
 
 // remove takes the bridge, the firewall and, where no other installation is left, forwarding away.
 func (n *network) remove(p paths) error {
-	errs := []error{n.rules.unload(), n.removePort(n.names.bridge())}
+	errs := []error{n.rules.unload(), n.removePort(n.names.bridge()), n.route(netlink.RouteDel, n.unused(n.subnet))}
 	var record networkRecord
 	if readJSON(p.network(), &record) == nil && record.Forwarded && !otherBridges() {
 		errs = append(errs, os.WriteFile(forwardSwitch, []byte("0"), 0))

@@ -25,8 +25,8 @@ type abilities struct {
 
 // probeAbilities tries instead of asking for versions: what matters is whether it works here, on this file system.
 func probeAbilities(ctx context.Context, d *disks, p paths) abilities {
-	dir, err := os.MkdirTemp(filepath.Join(p.root, "run"), "probe-")
-	if err != nil {
+	dir := filepath.Join(p.root, "run", "probe")
+	if err := os.RemoveAll(dir); err != nil { // of a probe that was killed
 		return abilities{err, err}
 	}
 	defer os.RemoveAll(dir)

@@ -41,6 +41,7 @@ type sandboxSpec struct {
 	etc     map[string][]byte // hosts, resolv.conf, hostname
 	files   map[string][]byte
 	inUse   []string // paths that the stage must not cover
+	hide    string   // mount point taken away for the runtime's sake; empty for none
 }
 
 // prepareSandbox builds the file systems. It must run on a thread that has left the host's mounts (leaveMounts).
@@ -48,6 +49,11 @@ func prepareSandbox(s sandboxSpec) (*sandbox, error) {
 	stage, err := chooseStage(append(slices.Clone(s.layers), s.inUse...))
 	if err != nil {
 		return nil, err
+	}
+	if s.hide != "" {
+		if err := unix.Unmount(s.hide, unix.MNT_DETACH); err != nil {
+			return nil, fmt.Errorf("hide %s: %w", s.hide, err)
+		}
 	}
 	b := &sandbox{stage: stage, base: s.base, mapped: s.mapped}
 	var shift *os.File

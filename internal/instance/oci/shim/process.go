@@ -24,6 +24,9 @@ func Identify(pid int) (Process, error) {
 	return Process{PID: pid, Start: start, Boot: bootID()}, nil
 }
 
+// BeforeBoot tells whether the machine was restarted since the process was identified.
+func (p Process) BeforeBoot() bool { return p.Boot != "" && p.Boot != bootID() }
+
 // Alive tells whether the very process still runs. A zombie does not.
 func (p Process) Alive() bool {
 	if p.PID <= 0 || p.Boot != bootID() {

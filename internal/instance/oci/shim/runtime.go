@@ -63,7 +63,7 @@ func (s *shim) runtime(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.create.Runtime, append([]string{
 		"--root", s.create.RuntimeRoot, "--log", s.messages(), "--log-format", "json",
 	}, args...)...)
-	cmd.Dir = "/"
+	cmd.Dir, cmd.Env = "/", []string{"PATH=" + os.Getenv("PATH")} // not the settings that keep this process small
 	return cmd
 }
 
