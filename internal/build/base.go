@@ -82,7 +82,8 @@ func (b *Builder) noRuntime(runtime apprunner.Runtime) error {
 			have = append(have, fmt.Sprintf("%s (%s)", other, other.FileName()))
 		}
 	}
-	return apprunner.Errorf(apprunner.CodeInvalidRequest, "The runtime %s (%s) is not available on this server. Available are %s.", runtime, runtime.FileName(), strings.Join(have, ", ")).
+	return apprunner.Errorf(apprunner.CodeInvalidRequest, "The runtime %s (%s) is not available on this server. Available are %s.",
+		runtime, runtime.FileName(), strings.Join(have, ", ")).
 		WithHint("The operator can add it by configuring an image reference for the runtime; or deploy a ready image as an image service.")
 }
 

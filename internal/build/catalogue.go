@@ -7,8 +7,8 @@ import (
 )
 
 // nodeVersions are the Node.js releases that recipes can make here, by runtime: those the npm registry has as packages. The
-// newest of a line is what a service without version lock gets; a newer one joins by being added (see docs: configuring
-// runtime images covers what is not listed).
+// newest of a line is what a service without version lock gets. A release that is not listed can be offered at once by
+// Config.RuntimeImages, and joins this list with the next edition.
 var nodeVersions = map[apprunner.Runtime][]string{
 	"NODEJS_22": minors("22", `0.0 1.0 2.0 3.0 4.0 4.1 5.0 5.1 6.0 7.0 8.0 9.0 10.0 11.0 12.0 13.0 13.1 14.0 15.0 15.1 16.0 17.0 17.1 18.0 19.0
 		20.0 21.0 21.1 22.0 22.1 22.2 22.3 23.0 23.1 23.2 23.3`),

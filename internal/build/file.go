@@ -119,7 +119,8 @@ func (r *reader) build(top section, f *File) {
 	f.BuildEnv = r.env(build, "build.env", false).values
 	e, ok := build.get("commands")
 	if _, isList := e.value.(*ast.SequenceNode); ok && isList {
-		r.fault(e.at(), "build.commands", "build.commands is a list: it must be a mapping with the keys pre-build, build and post-build, each a list of commands; put these commands under build.commands.build")
+		r.fault(e.at(), "build.commands", "build.commands is a list: it must be a mapping with the keys pre-build, build and post-build, "+
+			"each a list of commands; put these commands under build.commands.build")
 		return
 	}
 	commands, ok := r.requiredSection(build, "commands", "pre-build", "build", "post-build")

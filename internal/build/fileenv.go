@@ -41,7 +41,7 @@ func (r *reader) secrets(run section) variables {
 			return false
 		}
 		if !secretReference(reference) {
-			r.fault(e.at(), key, "value-from of %s in %s is %s: allowed are a Secrets Manager secret ARN (optionally with :json-key:version-stage:version-id), an SSM parameter ARN, or the name of an SSM parameter", cut(name), key, shownReference(reference))
+			r.fault(e.at(), key, "value-from of %s in %s is %s: allowed are %s", cut(name), key, shownReference(reference), referenceForms)
 			return false
 		}
 		return true
@@ -124,6 +124,9 @@ func (r *reader) variableName(at *token.Token, key, name string) bool {
 	}
 	return false
 }
+
+const referenceForms = "a Secrets Manager secret ARN (optionally with :json-key:version-stage:version-id), an SSM parameter ARN, " +
+	"or the name of an SSM parameter"
 
 // shownReference shows a wrong reference, unless it may be a secret that was written in the place of its reference.
 func shownReference(text string) string {

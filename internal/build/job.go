@@ -163,7 +163,8 @@ func (j *job) command(ctx context.Context, w Workspace, kind, command string) er
 	out.flush()
 	switch {
 	case err != nil && errors.Is(context.Cause(ctx), errTimeLimit):
-		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The build took longer than its limit of %s and was stopped while it ran the %s command %s.", j.builder.Timeout, kind, quoted(oneLine(command)))
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The build took longer than its limit of %s and was stopped while it ran the %s command %s.",
+			j.builder.Timeout, kind, quoted(oneLine(command)))
 	case err != nil:
 		return j.failed(fmt.Errorf("run %s command %s: %w", kind, quoted(oneLine(command)), err))
 	case code == 0:

@@ -122,7 +122,7 @@ func rootOwner(h *tar.Header) { h.Uid, h.Gid = 0, 0 }
 
 // writeTree writes a layer in the order of names, so that the same files give the same bytes.
 func writeTree(ctx context.Context, w io.Writer, layer treeLayer) error {
-	t := &treeWriter{ctx: ctx, layer: layer, out: tar.NewWriter(w), seen: map[inode]string{}, parents: map[string]bool{}}
+	t := &treeWriter{layer: layer, out: tar.NewWriter(w), seen: map[inode]string{}, parents: map[string]bool{}}
 	if err := t.prefixParents(); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func writeTree(ctx context.Context, w io.Writer, layer treeLayer) error {
 	}
 	defer root.Close()
 	t.root = root
-	if err := walk(layer.dir, t.visit); err != nil {
+	if err := walk(layer.dir, t.visitor(ctx)); err != nil {
 		return fmt.Errorf("write layer from %s: %w", layer.dir, err)
 	}
 	if err := t.removals(); err != nil {
@@ -155,7 +155,6 @@ func walk(dir string, visit fs.WalkDirFunc) error {
 type inode struct{ dev, ino uint64 }
 
 type treeWriter struct {
-	ctx     context.Context //nolint:containedctx // one walk long
 	layer   treeLayer
 	root    *os.Root
 	out     *tar.Writer
@@ -180,12 +179,17 @@ func (t *treeWriter) prefixParents() error {
 	return nil
 }
 
-func (t *treeWriter) visit(name string, entry fs.DirEntry, err error) error {
+func (t *treeWriter) visitor(ctx context.Context) fs.WalkDirFunc {
+	return func(name string, entry fs.DirEntry, err error) error {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		return t.visit(name, entry)
+	}
+}
+
+func (t *treeWriter) visit(name string, entry fs.DirEntry) error {
 	switch {
-	case err != nil:
-		return err
-	case t.ctx.Err() != nil:
-		return t.ctx.Err()
 	case name == ".":
 		return nil
 	case t.layer.skip != nil && t.layer.skip(name):

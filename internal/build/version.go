@@ -117,7 +117,8 @@ func chooseVersion(runtime apprunner.Runtime, lock, engines string, available []
 	case lock != "":
 		return chosen{}, fmt.Errorf("run.runtime-version %s and engines.node %s of package.json disagree: change one of them", lock, quoted(engines))
 	}
-	return chosen{}, fmt.Errorf("no available version of runtime %s satisfies engines.node %s of package.json; available are %s", runtime.FileName(), quoted(engines), listVersions(line))
+	return chosen{}, fmt.Errorf("no available version of runtime %s satisfies engines.node %s of package.json; available are %s",
+		runtime.FileName(), quoted(engines), listVersions(line))
 }
 
 // listVersions shows versions for a message: all of a short list, else the newest patch of each minor version.
