@@ -24,6 +24,7 @@ type Writer struct {
 	size    int64
 	lines   map[int64]int // per segment still on disk, to say how many were dropped
 	buf     []byte
+	missing int // lines in segments that were dropped
 	dropped int // lines that could not be written at all (disk full)
 }
 
@@ -64,7 +65,9 @@ func (w *Writer) Write(at time.Time, stream instance.Stream, line []byte, partia
 	defer w.mu.Unlock()
 	if w.size >= SegmentBytes && w.next() == nil {
 		if n := w.dropOldest(); n > 0 {
-			w.note(at, fmt.Sprintf("%d log lines were dropped here: the log was not collected and had reached its limit", n))
+			// The sum, since earlier remarks are dropped as well.
+			w.missing += n
+			w.note(at, fmt.Sprintf("%d log lines in all were dropped up to here: the log was not collected and had reached its limit", w.missing))
 		}
 	}
 	if w.dropped > 0 && w.append(at, instance.StreamSystem, fmt.Appendf(nil, "%d log lines were lost: the disk was full", w.dropped), false) {
