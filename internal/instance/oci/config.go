@@ -35,7 +35,8 @@ type Config struct {
 	Installation string
 	// Runtime is the OCI runtime, a path or a name in PATH; empty takes runc, else crun.
 	Runtime string
-	// ShimCommand starts ShimMain; empty is this executable with the argument "shim".
+	// ShimCommand starts ShimMain; empty is the program slipway-shim beside this executable, which keeps less memory, or else this
+	// executable with the argument "shim".
 	ShimCommand []string
 	// Pool is the private range from which a subnet is taken that collides with no route of the machine.
 	Pool netip.Prefix
@@ -97,6 +98,10 @@ func (c Config) findPrograms() (Config, error) {
 			return c, fmt.Errorf("instance driver: %w", err)
 		}
 		c.ShimCommand = []string{self, "shim"}
+		small := filepath.Join(filepath.Dir(self), "slipway-shim")
+		if info, err := os.Stat(small); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			c.ShimCommand = []string{small}
+		}
 	}
 	names := []string{c.Runtime}
 	if c.Runtime == "" {
