@@ -1,11 +1,14 @@
 package e2e
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
+
+	"slipway.dev/slipway/test/rig"
 )
 
 const greeter = `import os
@@ -35,78 +38,82 @@ func pythonValues(name string) map[string]any {
 //
 // checklist: 1, 2, 37, 44, 45, 52, 53, 57, 62, 64, 77, 129, 130, 131, 138, 141, 143, 144, 146, 147, 148, 149, 150, 151
 func TestTutorial(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
-	url, commit := repository(t, map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Hello", 1), "requirements.txt": ""})
-	s := h.create(t, "python-app", code(url, false, pythonValues("Ada")))
-	h.says(t, s, "/", "Hello, Ada")
+	repository := rig.NewGit(t, map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Hello", 1), "requirements.txt": ""})
+	s := h.command(t, "python-app", code(repository.URL(), false, pythonValues("Ada")))
+	s.Says(t, "/", "Hello, Ada")
 
 	var deployed struct{ OperationId string }
-	commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Good morning", 1)})
-	h.must(t, &deployed, "apprunner", "start-deployment", "--service-arn", s.ServiceArn)
-	h.await(t, s.ServiceArn, "RUNNING")
-	h.says(t, s, "/", "Good morning, Ada")
+	repository.Commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Good morning", 1)})
+	h.must(t, &deployed, "apprunner", "start-deployment", "--service-arn", s.ARN())
+	h.Await(t, s.ARN(), types.ServiceStatusRunning)
+	s.Says(t, "/", "Good morning, Ada")
 
-	h.must(t, nil, "apprunner", "update-service", "--service-arn", s.ServiceArn, "--source-configuration", asJSON(t, map[string]any{
+	h.must(t, nil, "apprunner", "update-service", "--service-arn", s.ARN(), "--source-configuration", asJSON(t, map[string]any{
 		"CodeRepository": map[string]any{
-			"RepositoryUrl": url, "SourceCodeVersion": map[string]any{"Type": "BRANCH", "Value": "main"},
+			"RepositoryUrl": repository.URL(), "SourceCodeVersion": map[string]any{"Type": "BRANCH", "Value": "main"},
 			"CodeConfiguration": map[string]any{"ConfigurationSource": "API", "CodeConfigurationValues": pythonValues("Grace")},
 		},
 	}))
-	h.await(t, s.ServiceArn, "RUNNING")
-	h.says(t, s, "/", "Good morning, Grace")
+	h.Await(t, s.ARN(), types.ServiceStatusRunning)
+	s.Says(t, "/", "Good morning, Grace")
 	h.readsLogs(t, s, deployed.OperationId)
 
 	var paused answer
-	h.must(t, &paused, "apprunner", "pause-service", "--service-arn", s.ServiceArn)
+	h.must(t, &paused, "apprunner", "pause-service", "--service-arn", s.ARN())
 	if paused.Service.Status != "OPERATION_IN_PROGRESS" {
 		t.Errorf("pause-service answered %s", paused.Service.Status)
 	}
-	h.await(t, s.ServiceArn, "PAUSED")
-	if status, _, err := h.get(s.ServiceUrl, "/"); status != http.StatusServiceUnavailable {
+	h.Await(t, s.ARN(), types.ServiceStatusPaused)
+	if status, _, err := s.Get("/"); status != http.StatusServiceUnavailable {
 		t.Errorf("a paused service answers %d, %v; want 503", status, err)
 	}
-	commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Not deployed", 1)})
-	h.must(t, nil, "apprunner", "resume-service", "--service-arn", s.ServiceArn)
-	h.await(t, s.ServiceArn, "RUNNING")
-	h.says(t, s, "/", "Good morning, Grace")
+	repository.Commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Not deployed", 1)})
+	h.must(t, nil, "apprunner", "resume-service", "--service-arn", s.ARN())
+	h.Await(t, s.ARN(), types.ServiceStatusRunning)
+	s.Says(t, "/", "Good morning, Grace")
 
 	var ops struct {
 		OperationSummaryList []struct{ Id, Type, Status string }
 	}
-	h.must(t, &ops, "apprunner", "list-operations", "--service-arn", s.ServiceArn)
-	var types []string
+	h.must(t, &ops, "apprunner", "list-operations", "--service-arn", s.ARN())
+	var kinds []string
 	for _, op := range ops.OperationSummaryList {
-		types = append(types, op.Type+" "+op.Status)
+		kinds = append(kinds, op.Type+" "+op.Status)
 	}
-	if got, want := strings.Join(types, ", "), "RESUME_SERVICE SUCCEEDED, PAUSE_SERVICE SUCCEEDED, UPDATE_SERVICE SUCCEEDED, START_DEPLOYMENT SUCCEEDED, CREATE_SERVICE SUCCEEDED"; got != want {
+	if got, want := strings.Join(kinds, ", "), "RESUME_SERVICE SUCCEEDED, PAUSE_SERVICE SUCCEEDED, UPDATE_SERVICE SUCCEEDED, START_DEPLOYMENT SUCCEEDED, CREATE_SERVICE SUCCEEDED"; got != want {
 		t.Errorf("operations: %s\nwant: %s", got, want)
 	}
 
-	h.must(t, nil, "apprunner", "delete-service", "--service-arn", s.ServiceArn)
-	for s, err := h.describe(s.ServiceArn); err == nil && s.Status != "DELETED"; s, err = h.describe(s.ServiceArn) {
-		time.Sleep(200 * time.Millisecond)
-	}
+	h.must(t, nil, "apprunner", "delete-service", "--service-arn", s.ARN())
+	h.Await(t, s.ARN(), types.ServiceStatusDeleted)
 	var list struct{ ServiceSummaryList []service }
 	h.must(t, &list, "apprunner", "list-services")
 	for _, other := range list.ServiceSummaryList {
-		if other.ServiceArn == s.ServiceArn {
+		if other.ServiceArn == s.ARN() {
 			t.Error("a deleted service is still listed")
 		}
 	}
-	if status, _, err := h.get(s.ServiceUrl, "/"); status != http.StatusNotFound {
+	if status, _, err := s.Get("/"); status != http.StatusNotFound {
 		t.Errorf("a deleted service's domain answers %d, %v; want 404", status, err)
 	}
-	again := h.create(t, "python-app", code(url, false, pythonValues("Ada")))
-	if again.ServiceId == s.ServiceId || again.ServiceUrl == s.ServiceUrl {
+	again := h.command(t, "python-app", code(repository.URL(), false, pythonValues("Ada")))
+	if *again.ServiceId == *s.ServiceId || again.Host() == s.Host() {
 		t.Error("the service made again has the old id or domain")
 	}
-	h.says(t, again, "/", "Not deployed, Ada")
+	again.Says(t, "/", "Not deployed, Ada")
+	for _, group := range []string{"service", "application"} { // the deleted service's logs live in the user's account (§10.1)
+		if streams, err := s.Streams(group); err != nil || len(streams) == 0 {
+			t.Errorf("log group %s of the deleted service: streams %v, %v", group, streams, err)
+		}
+	}
 }
 
 // readsLogs checks the groups and streams of §21 through the CloudWatch Logs API.
-func (h *house) readsLogs(t *testing.T, s service, deployment string) {
+func (h house) readsLogs(t *testing.T, s rig.Service, deployment string) {
 	t.Helper()
-	prefix := "/aws/apprunner/" + s.ServiceName + "/" + s.ServiceId + "/"
+	prefix := "/aws/apprunner/" + *s.ServiceName + "/" + *s.ServiceId + "/"
 	var groups struct {
 		LogGroups []struct{ LogGroupName string }
 	}
@@ -136,14 +143,14 @@ func (h *house) readsLogs(t *testing.T, s service, deployment string) {
 	var filtered struct {
 		Events []struct{ LogStreamName, Message string }
 	}
-	for range 25 { // delivery may take up to 5 s (§21)
+	for range 10 { // delivery may take up to 5 s (§21)
 		h.must(t, &filtered, "logs", "filter-log-events", "--log-group-name", prefix+"application", "--filter-pattern", `"listening on 8080"`)
 		if len(filtered.Events) >= 3 {
 			break
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}
-	if len(filtered.Events) < 3 {
+	if len(filtered.Events) != 3 {
 		t.Errorf("%d instances said that they listen; want one for each of three deployments", len(filtered.Events))
 	}
 	for _, e := range filtered.Events {
@@ -153,17 +160,11 @@ func (h *house) readsLogs(t *testing.T, s service, deployment string) {
 	}
 }
 
-// stream reads a log stream from its beginning.
-func (h *house) stream(t *testing.T, group, stream string) []string {
+// stream reads a log stream from its beginning with the CLI.
+func (h house) stream(t *testing.T, group, stream string) []string {
 	t.Helper()
 	var out struct{ Events []struct{ Message string } }
-	text, err := h.aws("logs", "get-log-events", "--log-group-name", group, "--log-stream-name", stream, "--start-from-head")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		t.Fatal(err)
-	}
+	h.must(t, &out, "logs", "get-log-events", "--log-group-name", group, "--log-stream-name", stream, "--start-from-head")
 	var lines []string
 	for _, e := range out.Events {
 		lines = append(lines, e.Message)

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+type app struct {
+	started time.Time
+
+	mu     sync.Mutex
+	health int // status of /health; 0 is 200
+}
+
+// query reads parameters of a request.
+type query struct{ *http.Request }
+
+func (q query) text(name string) string { return q.URL.Query().Get(name) }
+
+func (q query) number(name string) int {
+	n, err := strconv.Atoi(q.text(name))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// routes are what requests can ask of the application:
+//
+//	/                        "hello", the variable VERSION and the host name, which tells instances apart
+//	/request                 the request as it arrived, as JSON
+//	/env                     the environment, as JSON
+//	/status?code=            answers with that status
+//	/slow?ms=                answers after that time
+//	/health, /health?set=    answers with HEALTH_STATUS, or changes that
+//	/file?path=              GET reads a file, PUT writes the body to it
+//	/fill?path=&mib=         writes a file of that size
+//	/eat?mib=                takes memory and keeps it
+//	/burn?ms=&threads=       computes for that long; answers with the CPU time it got, in milliseconds
+//	/print?text=             prints a line
+//	/dial?address=           "connected", or why not
+//	/exit?code=              ends without an answer
+func (a *app) routes() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, do := range map[string]func(http.ResponseWriter, query) error{
+		"/{$}": a.hello, "/request": request, "/env": environment, "/status": status, "/slow": slow, "/health": a.healthy,
+		"GET /file": readFile, "PUT /file": writeFile, "/fill": fillFile, "/eat": take, "/burn": burn, "/print": printLine, "/dial": dial, "/exit": exit,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := do(w, query{r}); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+			}
+		})
+	}
+	return mux
+}
+
+func (a *app) hello(w http.ResponseWriter, _ query) error {
+	host, err := os.Hostname()
+	fmt.Fprintf(w, "hello %s from %s\n", os.Getenv("VERSION"), host)
+	return err
+}
+
+func request(w http.ResponseWriter, q query) error {
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(map[string]any{
+		"Method": q.Method, "Host": q.Host, "URI": q.RequestURI, "Proto": q.Proto, "Header": q.Header, "Body": string(body), "TLS": q.TLS != nil, "Remote": q.RemoteAddr,
+	})
+}
+
+func environment(w http.ResponseWriter, _ query) error { return json.NewEncoder(w).Encode(os.Environ()) }
+
+func status(w http.ResponseWriter, q query) error {
+	w.WriteHeader(q.number("code"))
+	return nil
+}
+
+func slow(w http.ResponseWriter, q query) error {
+	select {
+	case <-time.After(time.Duration(q.number("ms")) * time.Millisecond):
+	case <-q.Context().Done():
+		return q.Context().Err()
+	}
+	fmt.Fprintln(w, "done")
+	return nil
+}
+
+func (a *app) healthy(w http.ResponseWriter, q query) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := q.number("set"); n != 0 {
+		a.health = n
+		return nil
+	}
+	if a.health != 0 {
+		w.WriteHeader(a.health)
+	}
+	fmt.Fprintf(w, "up for %s\n", time.Since(a.started))
+	return nil
+}
+
+func readFile(w http.ResponseWriter, q query) error {
+	b, err := os.ReadFile(q.text("path"))
+	if errors.Is(err, os.ErrNotExist) {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return nil
+	}
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
+func writeFile(_ http.ResponseWriter, q query) error {
+	b, err := io.ReadAll(q.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(q.text("path"), b, 0o644)
+}
+
+func fillFile(w http.ResponseWriter, q query) error {
+	if err := fill(q.text("path"), q.number("mib")); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "written")
+	return nil
+}
+
+// fill writes a file of that size all the way to the disk.
+func fill(path string, mib int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	chunk := make([]byte, 1<<20)
+	for range mib {
+		if _, err := f.Write(chunk); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+var kept [][]byte
+
+// eat takes memory and touches every page of it.
+func eat(mib int) {
+	for range mib {
+		b := make([]byte, 1<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		kept = append(kept, b)
+	}
+}
+
+func take(w http.ResponseWriter, q query) error {
+	eat(q.number("mib"))
+	fmt.Fprintln(w, "taken")
+	return nil
+}
+
+func burn(w http.ResponseWriter, q query) error {
+	runtime.GOMAXPROCS(max(q.number("threads"), 1))
+	before := used()
+	end := time.Now().Add(time.Duration(q.number("ms")) * time.Millisecond)
+	var wg sync.WaitGroup
+	for range max(q.number("threads"), 1) {
+		wg.Go(func() {
+			for time.Now().Before(end) { //nolint:revive // computing is the point
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Fprint(w, (used() - before).Milliseconds())
+	return nil
+}
+
+// used is the CPU time this process has used.
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func printLine(_ http.ResponseWriter, q query) error {
+	log.Print(q.text("text"))
+	return nil
+}
+
+func dial(w http.ResponseWriter, q query) error {
+	conn, err := net.DialTimeout("tcp", q.text("address"), 2*time.Second)
+	if err != nil {
+		fmt.Fprintln(w, err)
+		return nil
+	}
+	fmt.Fprintln(w, "connected")
+	return conn.Close()
+}
+
+func exit(_ http.ResponseWriter, q query) error {
+	os.Exit(q.number("code"))
+	return nil
+}

@@ -1,0 +1,63 @@
+package rig
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// PID is the process id of a role, "control" or "edge".
+func (h *House) PID(role string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(h.Dir, "run", role+".lock"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
+}
+
+// Kill ends a role with SIGKILL. Its supervisor starts it again.
+func (h *House) Kill(t testing.TB, role string) {
+	t.Helper()
+	pid, err := h.PID(role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(procFile(pid, "cmdline"), h.Dir) {
+		return // it is down at this moment
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatalf("kill %s (%d): %v", role, pid, err)
+	}
+}
+
+// Reborn waits until a role runs as another process than before and the installation is ready.
+func (h *House) Reborn(t testing.TB, role string, before int) {
+	t.Helper()
+	for range 300 {
+		if pid, err := h.PID(role); err == nil && pid != before && h.Ready() == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("%s was not started again: %v", role, h.Ready())
+}
+
+// Ready asks whether requests are served.
+func (h *House) Ready() error {
+	client := &http.Client{Timeout: 2 * time.Second}
+	res, err := client.Get(h.Env["AWS_ENDPOINT_URL"] + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("/readyz answers %s", res.Status)
+	}
+	return nil
+}
