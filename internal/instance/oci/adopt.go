@@ -78,7 +78,7 @@ func (d *Driver) adoptOne(r record) error {
 		d.conclude(e)
 		return nil
 	}
-	go d.follow(e)
+	d.followers.Go(func() { d.follow(e) })
 	return nil
 }
 

@@ -35,6 +35,10 @@ type Driver struct {
 	entries     map[string]*entry
 	workspaces  map[string]*workspace
 	lastAddress netip.Addr
+
+	closing   sync.Once
+	closed    chan struct{}
+	followers sync.WaitGroup // what waits for ends of instances and records them
 }
 
 var (
@@ -51,7 +55,7 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 	}
 	d := &Driver{
 		cfg: c, names: namesFor(c.Installation), paths: paths{c.Dir},
-		entries: map[string]*entry{}, workspaces: map[string]*workspace{},
+		entries: map[string]*entry{}, workspaces: map[string]*workspace{}, closed: make(chan struct{}),
 	}
 	d.disks = &disks{dir: d.paths.templates()}
 	for _, dir := range []string{d.paths.instances(), d.paths.workspaces(), d.paths.runtimeRoot(), d.paths.templates()} {
@@ -69,7 +73,7 @@ func New(ctx context.Context, c Config) (*Driver, error) {
 		return nil, err
 	}
 	if err := d.open(ctx); err != nil {
-		return nil, errors.Join(err, d.lock.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
@@ -113,8 +117,20 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// Close lets go of the data directory. Instances run on; open workspaces end.
+// Close lets go of the data directory: nothing of it is touched once Close has returned. Instances run on; open workspaces end.
+// It may be repeated.
 func (d *Driver) Close() error {
+	var err error
+	d.closing.Do(func() {
+		err = d.closeWorkspaces()
+		close(d.closed)
+		d.followers.Wait()
+		err = errors.Join(err, d.lock.Close())
+	})
+	return err
+}
+
+func (d *Driver) closeWorkspaces() error {
 	d.mu.Lock()
 	open := make([]*workspace, 0, len(d.workspaces))
 	for _, w := range d.workspaces {
@@ -125,22 +141,13 @@ func (d *Driver) Close() error {
 	for _, w := range open {
 		errs = append(errs, w.Close())
 	}
-	return errors.Join(append(errs, d.lock.Close())...)
+	return errors.Join(errs...)
 }
 
 // Destroy stops everything at once and takes the installation's traces from the machine: instances, workspaces, bridge, firewall,
 // control groups. Unread logs stay in the data directory. The driver is closed afterwards.
 func (d *Driver) Destroy(ctx context.Context) error {
-	errs := []error{d.Sweep(ctx, nil)}
-	d.mu.Lock()
-	open := make([]*workspace, 0, len(d.workspaces))
-	for _, w := range d.workspaces {
-		open = append(open, w)
-	}
-	d.mu.Unlock()
-	for _, w := range open {
-		errs = append(errs, w.Close())
-	}
+	errs := []error{d.Sweep(ctx, nil), d.closeWorkspaces()}
 	errs = append(errs, d.sweepUnknown(ctx))
 	group := d.layout.Group(d.names.cgroup())
 	errs = append(errs, group.Kill(ctx), group.Remove(ctx), d.net.remove(d.paths))
@@ -240,6 +247,8 @@ func (d *Driver) Wait(ctx context.Context, id string) (instance.Exit, error) {
 			return instance.Exit{}, unknown(id)
 		}
 		return *i.Exit, nil
+	case <-d.closed:
+		return instance.Exit{}, errors.New("the instance driver was closed")
 	case <-ctx.Done():
 		return instance.Exit{}, ctx.Err()
 	}

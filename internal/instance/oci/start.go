@@ -289,14 +289,19 @@ func (d *Driver) observe(e *entry) error {
 	e.mu.Lock()
 	e.run = run
 	e.mu.Unlock()
-	go d.follow(e)
+	d.followers.Go(func() { d.follow(e) })
 	return nil
 }
 
-// follow waits until the shim has gone, which is when all about the end is recorded, and releases what the instance held.
+// follow waits until the shim has gone, which is when all about the end is recorded, and releases what the instance held. When
+// the driver is closed before, that is left to the next one.
 func (d *Driver) follow(e *entry) {
 	if gone, err := watchProcess(e.run.Shim); err == nil {
-		<-gone
+		select {
+		case <-gone:
+		case <-d.closed:
+			return
+		}
 	}
 	d.conclude(e)
 }
