@@ -12,6 +12,8 @@ import (
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/observe"
+	"slipway.dev/slipway/internal/store"
 )
 
 const (
@@ -140,21 +142,56 @@ const lastLog = 20
 func (j *job) lastLines(ctx context.Context, id string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	// What the pump has stored already, then what it has not read yet.
 	kept, _ := j.r.Logs.Tail(ctx, j.svc.Scope, j.svc.LogGroup("application"), "instance/"+id, lastLog)
-	unread, _, _ := j.r.Instances.Logs(ctx, id, instance.Cursor{})
-	lines := make([]string, 0, len(kept)+len(unread))
-	for _, e := range kept {
-		lines = append(lines, e.Message)
-	}
-	for _, rec := range unread {
-		lines = append(lines, rec.Line)
-	}
+	lines := joinLogs(kept, j.r.unread(ctx, id))
 	if len(lines) == 0 {
 		return " The application wrote nothing to its log."
 	}
 	lines = lines[max(0, len(lines)-lastLog):]
 	return fmt.Sprintf(" Last %d line(s) of the application's log:\n%s", len(lines), strings.Join(lines, "\n"))
+}
+
+// unread are the last records of an instance that the pump has not noted as stored yet.
+func (r *Reconciler) unread(ctx context.Context, id string) (last []instance.LogRecord) {
+	var place instance.Cursor
+	err := r.DB.View(ctx, func(tx *store.Tx) error {
+		places, err := tx.LogPlaces()
+		if err == nil && places[id] != "" {
+			place, err = instance.ParseCursor(places[id])
+		}
+		return err
+	})
+	for err == nil {
+		var records []instance.LogRecord
+		if records, place, err = r.Instances.Logs(ctx, id, place); len(records) == 0 {
+			break
+		}
+		last = append(last, records...)
+		last = last[max(0, len(last)-lastLog):]
+	}
+	return last // the message lives without what could not be read
+}
+
+// joinLogs puts what is stored and what the driver still has in a row. The pump stores records before it notes that it did, so
+// the driver may have some of the stored ones too.
+func joinLogs(kept []observe.Event, unread []instance.LogRecord) []string {
+	lines := make([]string, 0, len(kept)+len(unread))
+	for _, e := range kept {
+		lines = append(lines, e.Message)
+	}
+	if len(kept) > 0 {
+		newest := kept[len(kept)-1]
+		for n, rec := range slices.Backward(unread) {
+			if rec.Line == newest.Message && !rec.Time.Truncate(time.Microsecond).After(newest.Time) {
+				unread = unread[n+1:]
+				break
+			}
+		}
+	}
+	for _, rec := range unread {
+		lines = append(lines, rec.Line)
+	}
+	return lines
 }
 
 // diagnosis follows what an application listens on while it is not healthy yet. It is pure: time comes in with each look.

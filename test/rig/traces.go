@@ -98,8 +98,8 @@ func (h *House) processes(tag string) (list []Trace, err error) {
 			return
 		}
 		id := hexID.FindString(line)
-		if id == "" {
-			id = hexID.FindString(groups)
+		if _, group, ok := strings.Cut(groups, "/slipway-"+tag+"/"); ok && id == "" {
+			id = hexID.FindString(group)
 		}
 		list = append(list, Trace{"process", fmt.Sprintf("%d %s", pid, strings.TrimSpace(line)), id})
 	})

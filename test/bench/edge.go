@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// traffic is one kind of request whose cost is measured.
+type traffic struct {
+	name   string // of the figure
+	secure bool
+	path   string
+	post   bool
+	http2  bool
+}
+
+var traffics = []traffic{
+	{name: "edge-cpu-h1-1k", path: "/1k"},
+	{name: "edge-cpu-h1-64k", path: "/64k"},
+	{name: "edge-cpu-h1-tls-1k", path: "/1k", secure: true},
+	{name: "edge-cpu-h1-tls-64k", path: "/64k", secure: true},
+	{name: "edge-cpu-h1-tls-post-1k", path: "/post", secure: true, post: true},
+	{name: "edge-cpu-h2-tls-1k", path: "/1k", secure: true, http2: true},
+}
+
+// edge measures the front door beside HAProxy and nginx.
+func (b *bench) edge(ctx context.Context) error {
+	dir := filepath.Join(b.dir, "edge-stage")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	s, err := setStage(ctx, dir)
+	defer s.strike()
+	if err != nil {
+		return err
+	}
+	for _, t := range traffics {
+		b.attempt(ctx, t.name, func(ctx context.Context) error { return b.cost(ctx, s, t) })
+	}
+	b.attempt(ctx, "edge-latency", func(ctx context.Context) error { return b.latency(ctx, s) })
+	return nil
+}
+
+// cost prints the CPU time a request of each proxy, in microseconds. A short turn before the first round warms everything up.
+func (b *bench) cost(ctx context.Context, s *stage, t traffic) error {
+	costs := map[string][]float64{}
+	for round := range b.rounds + 1 {
+		for _, p := range s.subjects {
+			length := pick(b, 3*time.Second, time.Second)
+			if round == 0 {
+				length = pick(b, time.Second, 200*time.Millisecond)
+			}
+			us, err := s.costOf(ctx, p, t, length)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			if round > 0 {
+				costs[p.name] = append(costs[p.name], us)
+			}
+		}
+	}
+	b.beside(t.name, "us", s, costs)
+	return nil
+}
+
+// costOf is the CPU time that a proxy needs for a request, in microseconds.
+func (s *stage) costOf(ctx context.Context, p *proxy, t traffic, length time.Duration) (float64, error) {
+	return p.spending(func() (int, error) {
+		if t.http2 {
+			return s.h2load(ctx, p, t, length)
+		}
+		return s.wrk(ctx, p, t, length)
+	})
+}
+
+// spending is the CPU time of the proxy over a load, in microseconds a request.
+func (p *proxy) spending(load func() (requests int, err error)) (float64, error) {
+	pid := p.child.cmd.Process.Pid
+	before, err := cpuTime(pid)
+	if err != nil {
+		return 0, err
+	}
+	n, err := load()
+	if err != nil {
+		return 0, err
+	}
+	after, err := cpuTime(pid)
+	if err != nil {
+		return 0, err
+	}
+	return float64((after - before).Microseconds()) / float64(n), nil
+}
+
+// beside prints the edge's median beside that of HAProxy, and on a line of its own beside that of nginx.
+func (b *bench) beside(name, unit string, s *stage, values map[string][]float64) {
+	b.note("%s %s: %.1f", name, unit, values)
+	own := median(values[s.subjects[0].name])
+	for n, p := range s.subjects[1:] {
+		f := figure{name: name, value: own, unit: unit, peer: p.name, other: median(values[p.name])}
+		if n > 0 {
+			f.name += "-beside-" + p.name
+		}
+		b.print(f)
+	}
+}
+
+// latency prints what a proxy adds to the 95th percentile of the time to answer, at a load that leaves it mostly idle, and what
+// a request costs it then.
+func (b *bench) latency(ctx context.Context, s *stage) error {
+	const rate = 1000
+	seconds := pick(b, 8.0, 1.0)
+	direct := loadPlan{Address: s.backend, Path: "/1k", Rate: rate, Connections: 32, Seconds: seconds}
+	added, cpu := map[string][]float64{}, map[string][]float64{}
+	for range b.rounds {
+		base, err := s.openLoop(ctx, direct)
+		if err != nil {
+			return fmt.Errorf("backend: %w", err)
+		}
+		b.note("latency of the backend alone: %v", base)
+		for _, p := range s.subjects {
+			plan := direct
+			plan.Address, plan.Secure = p.secure, true
+			var got loadReport
+			us, err := p.spending(func() (n int, err error) {
+				got, err = s.openLoop(ctx, plan)
+				return got.Count, err
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			b.note("latency through %s: %v", p.name, got)
+			added[p.name] = append(added[p.name], ms(max(got.P95-base.P95, time.Microsecond)))
+			cpu[p.name] = append(cpu[p.name], us)
+		}
+	}
+	b.beside("edge-latency-added-p95-at-1000rps", "ms", s, added)
+	b.beside("edge-cpu-h1-tls-1k-at-1000rps", "us", s, cpu)
+	return nil
+}
