@@ -206,6 +206,19 @@ func (h *House) query(text string, each func(scan func(...any) error) error) err
 	return rows.Err()
 }
 
+// Pins are the digests of the stored images that a service holds.
+func (h *House) Pins(arn string) (digests []string, err error) {
+	err = h.query(`SELECT owner, digest FROM image_pins`, func(scan func(...any) error) error {
+		var owner, digest string
+		err := scan(&owner, &digest)
+		if owner == arn {
+			digests = append(digests, digest)
+		}
+		return err
+	})
+	return digests, err
+}
+
 // Orphans compares what runs with what is recorded: traces of instances that no record names and that belong to no build, and
 // records of active instances that do not run. It looks once; see [House.NoOrphans].
 func (h *House) Orphans() ([]string, error) {
