@@ -49,16 +49,17 @@ func (b *bench) cost(ctx context.Context, s *stage, t traffic) error {
 	costs := map[string][]float64{}
 	for round := range b.rounds + 1 {
 		for _, p := range s.subjects {
-			length := pick(b, 3*time.Second, time.Second)
+			seconds := pick(b, 3, 1)
 			if round == 0 {
-				length = pick(b, time.Second, 200*time.Millisecond)
+				seconds = 1
 			}
-			us, err := s.costOf(ctx, p, t, length)
+			got, err := s.costOf(ctx, p, t, seconds)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 			if round > 0 {
-				costs[p.name] = append(costs[p.name], us)
+				b.note("%s through %s: %v", t.name, p.name, got)
+				costs[p.name] = append(costs[p.name], got.each())
 			}
 		}
 	}
@@ -67,36 +68,47 @@ func (b *bench) cost(ctx context.Context, s *stage, t traffic) error {
 }
 
 // costOf is the CPU time that a proxy needs for a request, in microseconds.
-func (s *stage) costOf(ctx context.Context, p *proxy, t traffic, length time.Duration) (float64, error) {
+func (s *stage) costOf(ctx context.Context, p *proxy, t traffic, seconds int) (spent, error) {
 	return p.spending(func() (int, error) {
 		if t.http2 {
-			return s.h2load(ctx, p, t, length)
+			return s.h2load(ctx, p, t, seconds)
 		}
-		return s.wrk(ctx, p, t, length)
+		return s.wrk(ctx, p, t, seconds)
 	})
 }
 
-// spending is the CPU time of the proxy over a load, in microseconds a request.
-func (p *proxy) spending(load func() (requests int, err error)) (float64, error) {
+// spent is what a proxy used for a load.
+type spent struct {
+	requests  int
+	cpu, wall time.Duration
+}
+
+// each is the CPU time a request, in microseconds.
+func (s spent) each() float64 { return float64(s.cpu.Microseconds()) / float64(s.requests) }
+
+func (s spent) String() string {
+	return fmt.Sprintf("%d requests, %v CPU, core busy to %.0f %%", s.requests, s.cpu, 100*s.cpu.Seconds()/s.wall.Seconds())
+}
+
+// spending measures the proxy over a load.
+func (p *proxy) spending(load func() (requests int, err error)) (s spent, err error) {
 	pid := p.child.cmd.Process.Pid
 	before, err := cpuTime(pid)
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	n, err := load()
-	if err != nil {
-		return 0, err
+	began := time.Now()
+	if s.requests, err = load(); err != nil {
+		return s, err
 	}
+	s.wall = time.Since(began)
 	after, err := cpuTime(pid)
-	if err != nil {
-		return 0, err
-	}
-	return float64((after - before).Microseconds()) / float64(n), nil
+	s.cpu = after - before
+	return s, err
 }
 
 // beside prints the edge's median beside that of HAProxy, and on a line of its own beside that of nginx.
 func (b *bench) beside(name, unit string, s *stage, values map[string][]float64) {
-	b.note("%s %s: %.1f", name, unit, values)
 	own := median(values[s.subjects[0].name])
 	for n, p := range s.subjects[1:] {
 		f := figure{name: name, value: own, unit: unit, peer: p.name, other: median(values[p.name])}
@@ -124,16 +136,16 @@ func (b *bench) latency(ctx context.Context, s *stage) error {
 			plan := direct
 			plan.Address, plan.Secure = p.secure, true
 			var got loadReport
-			us, err := p.spending(func() (n int, err error) {
+			cost, err := p.spending(func() (n int, err error) {
 				got, err = s.openLoop(ctx, plan)
 				return got.Count, err
 			})
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
-			b.note("latency through %s: %v", p.name, got)
+			b.note("latency through %s: %v; %v", p.name, got, cost)
 			added[p.name] = append(added[p.name], ms(max(got.P95-base.P95, time.Microsecond)))
-			cpu[p.name] = append(cpu[p.name], us)
+			cpu[p.name] = append(cpu[p.name], cost.each())
 		}
 	}
 	b.beside("edge-latency-added-p95-at-1000rps", "ms", s, added)

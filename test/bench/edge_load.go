@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // connections is how many a saturating load keeps open, well below what a proxy gives one backend at a time.
@@ -29,7 +28,7 @@ wrk.headers["Content-Type"] = "text/plain"
 `
 
 // wrk loads a proxy over HTTP/1.1 and returns how many requests were answered.
-func (s *stage) wrk(ctx context.Context, p *proxy, t traffic, length time.Duration) (int, error) {
+func (s *stage) wrk(ctx context.Context, p *proxy, t traffic, seconds int) (int, error) {
 	url, script := "http://"+local(p.plain)+t.path, "get.lua"
 	if t.secure {
 		url = "https://" + local(p.secure) + t.path
@@ -37,12 +36,7 @@ func (s *stage) wrk(ctx context.Context, p *proxy, t traffic, length time.Durati
 	if t.post {
 		script = "post.lua"
 	}
-	// wrk takes whole seconds; a shorter turn is ended from outside and does not count.
-	limit, seconds := ctx, int(length.Seconds())
-	if seconds == 0 {
-		seconds = 1
-	}
-	out, err := pinned(limit, s.load, "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d"+strconv.Itoa(seconds)+"s", "--timeout", "5s",
+	out, err := pinned(ctx, s.load, "wrk", "-t1", "-c"+strconv.Itoa(connections), fmt.Sprintf("-d%ds", seconds), "--timeout", "5s",
 		"-s", filepath.Join(s.dir, script), url).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("wrk: %w: %s", err, out)
@@ -70,11 +64,11 @@ func readWrk(out string) (int, error) {
 
 // h2load loads a proxy over HTTP/2 and returns how many requests were answered. Its load is counted, not timed: about what the
 // proxies can do in the time.
-func (s *stage) h2load(ctx context.Context, p *proxy, t traffic, length time.Duration) (int, error) {
+func (s *stage) h2load(ctx context.Context, p *proxy, t traffic, seconds int) (int, error) {
 	if _, err := exec.LookPath("h2load"); err != nil {
 		return 0, fmt.Errorf("%w: install the package nghttp2-client", err)
 	}
-	count := int(length.Seconds() * 15000)
+	count := seconds * 15000
 	out, err := pinned(ctx, s.load, "h2load", "-n", strconv.Itoa(count), "-c", "4", "-m", strconv.Itoa(connections/4), "-t", "1",
 		"https://"+local(p.secure)+t.path).CombinedOutput()
 	if err != nil {

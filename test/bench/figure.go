@@ -40,7 +40,9 @@ func number(v float64) string {
 
 func (b *bench) print(f figure) { fmt.Fprintln(b.out, f) }
 
-func (b *bench) note(format string, args ...any) { fmt.Fprintf(b.notes, "bench: "+format+"\n", args...) }
+func (b *bench) note(format string, args ...any) {
+	fmt.Fprintf(b.notes, "bench: "+format+"\n", args...)
+}
 
 // milliseconds prints the median of durations less what is not Slipway's, and notes the durations.
 func (b *bench) milliseconds(name string, rounds []time.Duration, less time.Duration) {

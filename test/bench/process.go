@@ -136,7 +136,8 @@ func memoryOf(pid int) (int64, error) {
 	return 0, fmt.Errorf("/proc/%d/smaps_rollup has no Pss", pid)
 }
 
-// shims are the processes that keep the instances of a data directory, by process id.
+// shims are the processes that keep the instances of a data directory, by process id: programs of Slipway's, whether the whole
+// one or a smaller one, that were given the instance's id.
 func shims(dataDir string) ([]int, error) {
 	entries, err := os.ReadDir(filepath.Join(dataDir, "instances"))
 	if err != nil {
@@ -150,10 +151,10 @@ func shims(dataDir string) ([]int, error) {
 	for _, path := range lines {
 		b, err := os.ReadFile(path)
 		args := strings.Split(string(b), "\x00")
-		if err != nil || len(args) < 3 || args[1] != "shim" {
-			continue
+		if err != nil || !strings.HasPrefix(filepath.Base(args[0]), "slipway") {
+			continue // of somebody else, or ended meanwhile
 		}
-		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == args[2] }) {
+		if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return slices.Contains(args, e.Name()) }) {
 			pid, err := strconv.Atoi(strings.Split(path, "/")[2])
 			if err != nil {
 				return nil, err
