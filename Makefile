@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 SOURCES := $(shell find cmd internal -name '*.go' -o -name '*.json' -path '*internal*') go.mod go.sum
 UP_FLAGS ?=
 
-.PHONY: help deps build up down test lint generate e2e bench bench-edge bench-deploy bench-api chaos fuzz vuln
+.PHONY: help deps build up down test lint generate e2e bench bench-deps bench-edge bench-deploy bench-api chaos fuzz vuln
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,16 +38,23 @@ generate: ## regenerate the wire packages from spec/models
 e2e: deps build ## the long end-to-end suite
 	$(GO) test -tags e2e -count=1 -timeout 60m -v ./test/e2e/...
 
-bench: bench-edge bench-deploy bench-api ## measure against peers (at most 15 minutes)
+BENCH = SLIPWAY_BIN=$(CURDIR)/bin/slipway $(GO) run ./test/bench
 
-bench-edge: deps build
-	$(GO) run ./test/bench -only edge
+bench: deps bench-deps build ## measure against peers (at most 15 minutes)
+	$(BENCH)
+
+bench-edge: deps bench-deps
+	$(BENCH) -only edge
 
 bench-deploy: deps build
-	$(GO) run ./test/bench -only deploy
+	$(BENCH) -only deploy
 
 bench-api: deps build
-	$(GO) run ./test/bench -only api
+	$(BENCH) -only api
+
+# h2load measures HTTP/2; nothing else needs it.
+bench-deps:
+	@command -v h2load >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; }
 
 chaos: deps build ## kill the processes at every step boundary and at random moments
 	$(GO) test -tags chaos -count=1 -timeout 60m -v ./test/chaos/...
