@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -90,15 +91,9 @@ func TestUpdates(t *testing.T) {
 // keep lets the application write a file.
 func keep(t *testing.T, s rig.Service, path string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "https://"+s.Host()+"/file?path="+path, strings.NewReader("kept"))
-	if err != nil {
-		t.Fatal(err)
+	if status, body, err := request(t, s, http.MethodPut, "/file?path="+path, "kept"); status != http.StatusOK {
+		t.Fatalf("write %s: %d %s, %v", path, status, body, err)
 	}
-	res, err := s.House.HTTP.Do(req)
-	if err != nil || res.StatusCode != http.StatusOK {
-		t.Fatalf("write %s: %v, %v", path, res, err)
-	}
-	res.Body.Close()
 	s.Says(t, "/file?path="+path, "kept")
 }
 
@@ -133,4 +128,20 @@ func TestNothingIsKept(t *testing.T) {
 	if s.Host() != host {
 		t.Errorf("the domain changed from %s to %s", host, s.Host())
 	}
+}
+
+// request sends a request with a body.
+func request(t *testing.T, s rig.Service, method, path, body string) (int, string, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "https://"+s.Host()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.House.HTTP.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,9 +90,18 @@ func procFile(pid int, name string) string {
 	return string(b)
 }
 
+// ended tells whether a process has ended and only waits for the machine's own first process to notice.
+func ended(pid int) bool {
+	status := procFile(pid, "status")
+	return strings.Contains(status, "\nState:\tZ") && strings.Contains(status, "\nPPid:\t1\n")
+}
+
 // processes are those that name the data directory, and all in the installation's control groups.
 func (h *House) processes(tag string) (list []Trace, err error) {
 	err = eachProcess(func(pid int) {
+		if ended(pid) {
+			return
+		}
 		line := strings.ReplaceAll(procFile(pid, "cmdline"), "\x00", " ")
 		groups := procFile(pid, "cgroup")
 		if !strings.Contains(line, h.Dir+" ") && !strings.Contains(line, h.Dir+"/") && !strings.Contains(groups, "/slipway-"+tag) {
@@ -204,6 +214,21 @@ func (h *House) query(text string, each func(scan func(...any) error) error) err
 		}
 	}
 	return rows.Err()
+}
+
+// Address is where an instance answers, ip:port.
+func (h *House) Address(id string) (address string, err error) {
+	err = h.query(`SELECT id, body FROM instances`, func(scan func(...any) error) error {
+		var row, body string
+		err := scan(&row, &body)
+		var record struct{ Address string }
+		if err == nil && row == id {
+			err = json.Unmarshal([]byte(body), &record)
+			address = record.Address
+		}
+		return err
+	})
+	return address, err
 }
 
 // Pins are the digests of the stored images that a service holds.
