@@ -139,14 +139,32 @@ func (w *Watcher) Run(ctx context.Context) error {
 			}
 		}
 		w.start(ctx)
+		var resumed <-chan struct{}
+		if w.muted() {
+			resumed = changed
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.wake:
 		case <-tick.C:
+		case <-resumed:
 		}
 		stale = changed == nil || closed(changed)
 	}
+}
+
+// muted tells whether some target's changes are not deployed now. The moment at which they are again must not be missed by a second:
+// what is pushed after it counts.
+func (w *Watcher) muted() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range w.targets {
+		if t.Target.muted() && t.Automatic {
+			return true
+		}
+	}
+	return false
 }
 
 func closed(c <-chan struct{}) bool {

@@ -221,6 +221,22 @@ func TestChangesWhilePausedAreNotDeployed(t *testing.T) {
 	})
 }
 
+// checklist: 132
+func TestAPushRightAfterTheResumeCounts(t *testing.T) {
+	play(t, remoteTarget, func(s *stage) {
+		s.change(func(t *Target) { t.Paused = true })
+		s.pass(time.Minute)
+		s.push("c2")
+		s.change(func(t *Target) { t.Paused, t.Busy = false, true })
+		s.pass(time.Millisecond)
+		s.change(func(t *Target) { t.Busy = false })
+		s.push("c3")
+		s.watcher.Poke(Notice{})
+		s.pass(2 * time.Second)
+		s.wants("after the push", "c3")
+	})
+}
+
 // checklist: 79
 func TestAutomaticDeploymentOffAndOn(t *testing.T) {
 	off := remoteTarget
