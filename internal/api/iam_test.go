@@ -1,8 +1,6 @@
 package api_test
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,11 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	iamsdk "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-
-	"slipway.dev/slipway/internal/api"
-	"slipway.dev/slipway/internal/image"
-	"slipway.dev/slipway/internal/observe"
-	"slipway.dev/slipway/internal/wire"
 )
 
 const trustTasks = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"tasks.apprunner.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
@@ -192,46 +185,5 @@ func TestOwnKeysByPolicyVariable(t *testing.T) {
 	used := do[*iamsdk.GetAccessKeyLastUsedOutput](t)(c.GetAccessKeyLastUsed(ctx, &iamsdk.GetAccessKeyLastUsedInput{AccessKeyId: &alice.key.ID}))
 	if *used.UserName != "alice" || *used.AccessKeyLastUsed.ServiceName != "iam" {
 		t.Errorf("last used %+v", used.AccessKeyLastUsed)
-	}
-}
-
-// Every action of every service refuses a caller without policies, but for those that everyone may call; a new one that forgets
-// to ask fails here.
-func TestEveryActionDeniesByDefault(t *testing.T) {
-	open := map[string]bool{"sts/GetCallerIdentity": true, "sts/GetSessionToken": true}
-	var services []*api.Service
-	d := newDoor(t, func(c *api.Config) {
-		db := openStore(t)
-		images, err := image.Open(context.Background(), image.Config{Dir: t.TempDir(), DB: db, Scope: scope, Architecture: "amd64"})
-		ecr, err2 := api.NewECR(images)
-		logs, err3 := observe.Open(context.Background(), observe.Config{Dir: t.TempDir(), DB: db})
-		t.Cleanup(func() { _ = logs.Close() })
-		logsAPI, err4 := api.NewLogs(logs)
-		if err := errors.Join(err, err2, err3, err4); err != nil {
-			t.Fatal(err)
-		}
-		c.Services = append(c.Services, ecr, logsAPI)
-		services = c.Services
-	})
-	nobody, count := d.user(t, "nobody"), 0
-	for _, s := range services {
-		for name := range s.Actions {
-			count++
-			var status int
-			var body string
-			if s.API.Protocol == wire.Query {
-				form := url.Values{"Action": {name}, "Version": {s.API.Version}, "RoleArn": {"arn:aws:iam::123456789012:role/x"}, "RoleSessionName": {"xx"}}
-				status, body = nobody.post(t, s.API.SigningName, "", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
-			} else {
-				status, body = nobody.post(t, s.API.SigningName, s.API.TargetPrefix+"."+name, "{}")
-			}
-			id := s.API.Name + "/" + name
-			if denied := status == http.StatusForbidden && strings.Contains(body, "AccessDenied"); denied == open[id] {
-				t.Errorf("%s: %d %s", id, status, body)
-			}
-		}
-	}
-	if count < 90 {
-		t.Errorf("only %d actions", count)
 	}
 }
