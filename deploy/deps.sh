@@ -3,6 +3,7 @@
 set -euo pipefail
 run=(runc git ca-certificates e2fsprogs mmdebstrap openssh-client)
 test=(busybox-static skopeo openssh-server haproxy wrk nginx-light curl)
+command -v npm >/dev/null || run+=(npm)
 command -v aws >/dev/null || test+=(awscli)
 missing=()
 for p in "${run[@]}" "${test[@]}"; do

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -28,13 +29,14 @@ type bad struct {
 type decision struct {
 	remove  []apprunner.Instance // stop and forget
 	replace []bad                // let go and start another
+	surplus []apprunner.Instance // let go
 	missing int                  // how many instances to start
 }
 
 // decide compares what should run with what does. It is pure.
 func decide(now time.Time, v view, drain time.Duration) decision {
 	var d decision
-	active := 0
+	var active []apprunner.Instance
 	for _, i := range v.rows {
 		switch i.Phase {
 		case apprunner.PhaseDraining:
@@ -49,12 +51,18 @@ func decide(now time.Time, v view, drain time.Duration) decision {
 			if reason := v.fault(now, i); reason != "" {
 				d.replace = append(d.replace, bad{i, reason})
 			} else {
-				active++
+				active = append(active, i)
 			}
 		}
 	}
-	if v.shouldServe() {
-		d.missing = max(0, v.svc.AutoScaling.MinSize-active)
+	if !v.shouldServe() {
+		return d
+	}
+	want := v.svc.AutoScaling.MinSize
+	d.missing = max(0, want-len(active))
+	if len(active) > want && v.op.ID == "" {
+		slices.SortFunc(active, func(a, b apprunner.Instance) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		d.surplus = active[want:]
 	}
 	return d
 }

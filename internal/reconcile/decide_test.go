@@ -32,6 +32,9 @@ func ids(d decision) map[string]any {
 	for _, i := range d.remove {
 		out["remove "+i.ID] = true
 	}
+	for _, i := range d.surplus {
+		out["surplus "+i.ID] = true
+	}
 	for _, b := range d.replace {
 		out["replace "+b.ID] = b.reason
 	}
@@ -47,6 +50,10 @@ func TestDecide(t *testing.T) {
 	}{
 		"all is well": {running(func(*view) {}), map[string]any{"missing": 0}},
 		"too few":     {running(func(v *view) { v.svc.AutoScaling.MinSize = 3 }), map[string]any{"missing": 2}},
+		"too many": {running(func(v *view) {
+			v.rows = append(v.rows, apprunner.Instance{ID: "b", Phase: apprunner.PhaseActive, CreatedAt: noon})
+			v.real["b"] = instance.Instance{ID: "b", State: instance.Running}
+		}), map[string]any{"missing": 0, "surplus b": true}},
 		"one has ended": {
 			running(func(v *view) { v.real["a"] = instance.Instance{ID: "a", State: instance.Exited, Exit: exited} }),
 			map[string]any{"missing": 1, "replace a": "exited with code 3"},

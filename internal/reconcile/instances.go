@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -80,11 +81,19 @@ const atOnce = 4
 
 // startAll starts instances that are recorded already and notes their addresses.
 func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, set []apprunner.Instance) error {
+	var tags []apprunner.Tag
+	err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
+		tags, err = tx.Tags(svc.ARN())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read tags: %w", err)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for n := range set {
 		g.Go(func() error {
-			started, err := r.Instances.Start(gctx, r.spec(svc, d, img, set[n].ID))
+			started, err := r.Instances.Start(gctx, r.spec(svc, d, img, set[n].ID, capabilities(tags)))
 			if err != nil {
 				return fmt.Errorf("start instance %s: %w", set[n].ID, err)
 			}
@@ -99,7 +108,7 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 }
 
 // spec says how one instance runs.
-func (r *Reconciler) spec(svc apprunner.Service, d apprunner.Deployment, img image.Image, id string) instance.Spec {
+func (r *Reconciler) spec(svc apprunner.Service, d apprunner.Deployment, img image.Image, id string, caps []string) instance.Spec {
 	layers := make([]string, len(img.Layers))
 	for n, l := range img.Layers {
 		layers[n] = l.Dir
@@ -107,8 +116,30 @@ func (r *Reconciler) spec(svc apprunner.Service, d apprunner.Deployment, img ima
 	return instance.Spec{
 		ID: id, ServiceARN: svc.ARN(), DeploymentID: d.ID, Rootfs: instance.Rootfs{Layers: layers},
 		Args: arguments(img.Config, d.Run), Env: r.environment(svc, img.Config, d.Run), Dir: img.Config.WorkingDir, User: img.Config.User,
-		CPU: svc.Instance.CPU, MemoryMiB: svc.Instance.Memory, DiskMiB: diskFor(img.SizeBytes), Files: r.Files, Egress: "public",
+		CPU: svc.Instance.CPU, MemoryMiB: svc.Instance.Memory, DiskMiB: diskFor(img.SizeBytes), Files: r.Files, Egress: instance.EgressPublic, Capabilities: caps,
 	}
+}
+
+// capabilitiesTag lets an image keep capabilities inside its instance's own user namespace, for servers that start as root and
+// change their user, such as "CHOWN,SETUID,SETGID". None are kept by default. It counts from the next start of instances on.
+const capabilitiesTag = "slipway:capabilities"
+
+// grantable are the capabilities a service may ask for: those that mean something to the instance's own files and processes only.
+var grantable = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
+
+func capabilities(tags []apprunner.Tag) []string {
+	var caps []string
+	for _, tag := range tags {
+		if tag.Key != capabilitiesTag {
+			continue
+		}
+		for name := range strings.FieldsFuncSeq(tag.Value, func(c rune) bool { return c == ',' || c == ' ' || c == '+' }) {
+			if name = strings.TrimPrefix(strings.ToUpper(name), "CAP_"); slices.Contains(grantable, name) {
+				caps = append(caps, name)
+			}
+		}
+	}
+	return caps
 }
 
 const (

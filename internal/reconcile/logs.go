@@ -15,8 +15,10 @@ import (
 func (r *Reconciler) logEvents(ctx context.Context, svc apprunner.Service, lines ...string) {
 	now := r.Now().UTC()
 	list := make([]observe.Event, 0, len(lines))
-	for _, l := range lines {
-		list = append(list, observe.Event{Time: now, Message: "[AppRunner] " + l})
+	for _, text := range lines {
+		for l := range strings.SplitSeq(text, "\n") {
+			list = append(list, observe.Event{Time: now, Message: "[AppRunner] " + l})
+		}
 	}
 	if err := r.Logs.Append(ctx, svc.Scope, svc.LogGroup("service"), "events", list); err != nil && ctx.Err() == nil {
 		r.Log.Error("events log", "service_arn", svc.ARN(), "err", err)
@@ -31,6 +33,7 @@ type opLog struct {
 	store func(context.Context, []observe.Event) error
 	now   func() time.Time
 
+	storing sync.Mutex // held while lines are stored, so that they stay in order
 	mu      sync.Mutex
 	waiting []observe.Event
 	kick    chan struct{}
@@ -80,7 +83,10 @@ func (l *opLog) run() {
 	l.flush()
 }
 
+// flush stores what waits and returns when it, and what another flush had taken before, is stored.
 func (l *opLog) flush() {
+	l.storing.Lock()
+	defer l.storing.Unlock()
 	l.mu.Lock()
 	list := l.waiting
 	l.waiting = nil

@@ -192,40 +192,38 @@ func (j *job) removeNew(ctx context.Context) error {
 	return j.r.dropDeployment(ctx, id)
 }
 
-// end writes the final status of operation and service in one transaction, then tells the events log.
+// end ends the operation: the logs tell it first, so that whoever sees the final status finds the reason there, then the final
+// status of operation and service is written in one transaction.
 func (j *job) end(ctx context.Context, status apprunner.OperationStatus) error {
 	ok := status == apprunner.OpSucceeded
 	now := j.r.Now().UTC()
-	var svc apprunner.Service
+	j.tellEnd(ctx, status, now)
+	op := j.op
+	op.Status, op.EndedAt, op.UpdatedAt = status, now, now
 	err := j.r.DB.Update(ctx, func(tx *store.Tx) error {
-		s, _, err := tx.Service(j.op.ServiceARN)
+		s, _, err := tx.Service(op.ServiceARN)
 		if err != nil {
 			return err
 		}
-		if !ok && j.op.Before != nil && j.op.StatusBefore != apprunner.StatusCreateFailed {
-			s.Settings = *j.op.Before
+		if !ok && op.Before != nil && op.StatusBefore != apprunner.StatusCreateFailed {
+			s.Settings = *op.Before
 		}
 		before := s.Status
 		s.Status = j.finalStatus(ok)
 		if s.Status == apprunner.StatusDeleted {
 			s.DeletedAt, s.UpdatedAt = now, now
 		}
-		if ok && j.op.Type == apprunner.OpStartDeployment {
+		if ok && op.Type == apprunner.OpStartDeployment {
 			s.UpdatedAt = now
 		}
-		svc = s
-		j.op.Status, j.op.EndedAt, j.op.UpdatedAt = status, now, now
-		if err := errors.Join(tx.PutService(s), tx.PutOperation(j.op)); err != nil {
-			return err
-		}
-		return errors.Join(observe.EmitEvent(tx, observe.OperationChange(s, j.op.EndedMessage(ok), now)),
+		return errors.Join(tx.PutService(s), tx.PutOperation(op),
+			observe.EmitEvent(tx, observe.OperationChange(s, op.EndedMessage(ok), now)),
 			observe.EmitEvent(tx, observe.StatusChange(s, before, now)))
 	})
 	if err != nil {
-		return fmt.Errorf("end operation %s: %w", j.op.ID, err)
+		return fmt.Errorf("end operation %s: %w", op.ID, err)
 	}
-	j.svc = svc
-	j.tellEnd(ctx, ok)
+	j.op = op
 	return nil
 }
 
@@ -237,15 +235,17 @@ func (j *job) finalStatus(ok bool) apprunner.ServiceStatus {
 }
 
 // tellEnd writes the closing lines of the two logs.
-func (j *job) tellEnd(ctx context.Context, ok bool) {
+func (j *job) tellEnd(ctx context.Context, status apprunner.OperationStatus, now time.Time) {
+	ok := status == apprunner.OpSucceeded
 	m := j.op.EndedMessage(ok)
 	lines := []string{m.Text}
 	if !ok {
 		lines = append(lines, "Cause: "+j.op.Failure)
 	}
-	if j.op.Status == apprunner.OpRollbackFailed {
+	if status == apprunner.OpRollbackFailed {
 		lines = append(lines, "The rollback failed; the service runs on whatever still answers.")
 	}
-	j.log.Step("%s (%s after %s)", m.Text, j.op.Status, j.op.EndedAt.Sub(j.op.StartedAt).Round(time.Millisecond))
-	j.r.logEvents(ctx, j.svc, append(lines, apprunner.StatusText(j.svc.Status))...)
+	j.log.Step("%s (%s after %s)", m.Text, status, now.Sub(j.op.StartedAt).Round(time.Millisecond))
+	j.log.flush()
+	j.r.logEvents(ctx, j.svc, append(lines, apprunner.StatusText(j.finalStatus(ok)))...)
 }

@@ -173,6 +173,9 @@ func (j *job) removeVersions(ctx context.Context) error {
 	for _, d := range all {
 		err = errors.Join(err, j.r.dropDeployment(ctx, d.ID))
 	}
+	if err == nil {
+		err = j.r.Builder.RemoveCaches(ctx, j.svc.ID)
+	}
 	if err != nil {
 		return fmt.Errorf("remove stored images: %w", err)
 	}

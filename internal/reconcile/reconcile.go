@@ -28,6 +28,7 @@ type repositories interface {
 // builder turns source code into an image.
 type builder interface {
 	Build(ctx context.Context, req build.Request) (build.Result, error)
+	RemoveCaches(ctx context.Context, serviceID string) error
 }
 
 // images keeps the images that run.
@@ -136,6 +137,9 @@ func orDefault(d, def time.Duration) time.Duration {
 // Run works until ctx ends. Operations under way stay as they are and are resumed by the next Run.
 func (r *Reconciler) Run(ctx context.Context) error {
 	if err := r.sweep(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -143,6 +147,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	g.Go(func() error { return r.supervise(ctx) })
 	g.Go(func() error { return r.keepPublished(ctx) })
 	g.Go(func() error { return r.pumpLogs(ctx) })
+	g.Go(func() error { return r.watchEdge(ctx) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

@@ -16,11 +16,12 @@ type state struct {
 	services  []apprunner.Service
 	instances map[string][]apprunner.Instance // by service ARN
 	pausing   map[string]bool                 // service ARNs with a pause or resume under way
+	deleting  map[string]bool                 // service ARNs with a deletion under way
 }
 
 // readState takes a snapshot of everything that is routed.
 func readState(tx *store.Tx) (state, error) {
-	s := state{instances: map[string][]apprunner.Instance{}, pausing: map[string]bool{}}
+	s := state{instances: map[string][]apprunner.Instance{}, pausing: map[string]bool{}, deleting: map[string]bool{}}
 	var err error
 	if s.services, err = tx.Services(apprunner.Scope{}); err != nil {
 		return s, err
@@ -34,8 +35,12 @@ func readState(tx *store.Tx) (state, error) {
 	}
 	ops, err := tx.RunningOperations()
 	for _, op := range ops {
-		if op.Type == apprunner.OpPauseService || op.Type == apprunner.OpResumeService {
+		switch op.Type {
+		case apprunner.OpPauseService, apprunner.OpResumeService:
 			s.pausing[op.ServiceARN] = true
+		case apprunner.OpDeleteService:
+			s.deleting[op.ServiceARN] = true
+		case apprunner.OpCreateService, apprunner.OpUpdateService, apprunner.OpStartDeployment:
 		}
 	}
 	return s, err
@@ -45,6 +50,9 @@ func readState(tx *store.Tx) (state, error) {
 func routes(s state) []edge.Route {
 	list := make([]edge.Route, 0, len(s.services))
 	for _, svc := range s.services {
+		if s.deleting[svc.ARN()] {
+			continue // its names are unknown from now on; requests in flight finish all the same
+		}
 		hc := svc.HealthCheck
 		r := edge.Route{
 			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc),
@@ -150,4 +158,20 @@ func (r *Reconciler) keepPublished(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// watchEdge wakes the loops when something changed at the edge: another edge process, a target's health.
+func (r *Reconciler) watchEdge(ctx context.Context) error {
+	var seen uint64
+	for ctx.Err() == nil {
+		st, err := r.Router.Wait(ctx, seen)
+		switch {
+		case err != nil:
+			sleep(ctx, republishEvery) // it is away; its supervisor starts it again
+		case st.Version != seen:
+			seen = st.Version
+			r.wake()
+		}
+	}
+	return ctx.Err()
 }

@@ -118,52 +118,65 @@ func (r *Reconciler) forget(ctx context.Context) {
 }
 
 func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool) error {
-	// The order matters: an instance is recorded before it is started, so one that is listed here and not recorded below is
-	// not wanted any more.
-	list, err := r.Instances.List(ctx)
+	v, err := r.look(ctx)
 	if err != nil {
-		return fmt.Errorf("list instances: %w", err)
+		return err
 	}
-	real := map[string]instance.Instance{}
-	for _, i := range list {
-		real[i.ID] = i
+	for _, i := range v.real {
 		r.watch(ctx, i, watched)
 	}
-	var (
-		s   state
-		ops []apprunner.Operation
-	)
-	err = r.DB.View(ctx, func(tx *store.Tx) (err error) {
-		if s, err = readState(tx); err == nil {
-			ops, err = tx.RunningOperations()
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read the records: %w", err)
+	for _, svc := range v.services {
+		r.tend(ctx, v.of(svc))
 	}
-	st, err := r.Router.Status(ctx)
-	if err != nil {
-		st = edge.Status{} // the edge is away: nothing is judged by it, draining ones wait
-	}
-	running := map[string]apprunner.Operation{}
-	for _, op := range ops {
-		running[op.ServiceARN] = op
-	}
-	known := map[string]bool{}
-	for _, svc := range s.services {
-		rows := s.instances[svc.ARN()]
-		for _, i := range rows {
-			known[i.ID] = true
-		}
-		r.tend(ctx, view{svc: svc, op: running[svc.ARN()], rows: rows, real: real, edge: st, edgeKnown: err == nil})
-	}
-	for id := range real {
-		if !known[id] && !s.recorded(id) {
+	for id := range v.real {
+		if !v.recorded(id) {
 			r.once(ctx, id, func(ctx context.Context) error { return r.stopOne(ctx, id) })
 		}
 	}
 	return nil
+}
+
+// overview is everything the supervisor compares, seen at one moment.
+type overview struct {
+	state
+	ops       map[string]apprunner.Operation // the running one, by service ARN
+	real      map[string]instance.Instance
+	edge      edge.Status
+	edgeKnown bool
+}
+
+// look takes an overview. The order matters: an instance is recorded before it is started, so one that is listed first and not
+// recorded afterwards is not wanted any more.
+func (r *Reconciler) look(ctx context.Context) (overview, error) {
+	v := overview{ops: map[string]apprunner.Operation{}, real: map[string]instance.Instance{}}
+	list, err := r.Instances.List(ctx)
+	if err != nil {
+		return v, fmt.Errorf("list instances: %w", err)
+	}
+	for _, i := range list {
+		v.real[i.ID] = i
+	}
+	err = r.DB.View(ctx, func(tx *store.Tx) (err error) {
+		if v.state, err = readState(tx); err != nil {
+			return err
+		}
+		ops, err := tx.RunningOperations()
+		for _, op := range ops {
+			v.ops[op.ServiceARN] = op
+		}
+		return err
+	})
+	if err != nil {
+		return v, fmt.Errorf("read the records: %w", err)
+	}
+	v.edge, err = r.Router.Status(ctx)
+	v.edgeKnown = err == nil // while the edge is away nothing is judged by it, and draining instances wait
+	return v, nil
+}
+
+// of is the part of an overview that is about one service.
+func (v overview) of(svc apprunner.Service) view {
+	return view{svc: svc, op: v.ops[svc.ARN()], rows: v.instances[svc.ARN()], real: v.real, edge: v.edge, edgeKnown: v.edgeKnown}
 }
 
 func (s state) recorded(id string) bool {
@@ -190,16 +203,30 @@ func (r *Reconciler) watch(ctx context.Context, i instance.Instance, watched map
 	}()
 }
 
-// tend carries out what decide says about one service.
+// tend has one service looked after when something is to be done for it.
 func (r *Reconciler) tend(ctx context.Context, v view) {
 	d := decide(r.Now(), v, r.DrainTimeout)
 	for _, gone := range d.remove {
 		r.once(ctx, gone.ID, func(ctx context.Context) error { return r.stopAll(ctx, []apprunner.Instance{gone}) })
 	}
-	if len(d.replace) == 0 && d.missing == 0 {
+	if len(d.replace) == 0 && len(d.surplus) == 0 && d.missing == 0 {
 		return
 	}
-	r.once(ctx, v.svc.ARN(), func(ctx context.Context) error { return r.replace(ctx, v, d) })
+	arn := v.svc.ARN()
+	r.once(ctx, arn, func(ctx context.Context) error {
+		// What was seen may be old by the time this runs: another round may just have done it. Decide on what is true now.
+		now, err := r.look(ctx)
+		if err != nil {
+			return err
+		}
+		for _, svc := range now.services {
+			if svc.ARN() == arn {
+				v := now.of(svc)
+				return r.replace(ctx, v, decide(r.Now(), v, r.DrainTimeout))
+			}
+		}
+		return nil
+	})
 }
 
 // once runs fn in the background unless something runs under the same name already.
@@ -227,10 +254,13 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	for _, bad := range d.replace {
 		r.logEvents(ctx, v.svc, fmt.Sprintf("Instance %s %s. It is replaced.", bad.ID, bad.reason))
 		back.failed(now, now.Sub(bad.CreatedAt))
-		bad.Phase, bad.DrainSince = apprunner.PhaseDraining, now
-		if err := r.record(ctx, []apprunner.Instance{bad.Instance}); err != nil {
-			return err
-		}
+		d.surplus = append(d.surplus, bad.Instance)
+	}
+	for n := range d.surplus {
+		d.surplus[n].Phase, d.surplus[n].DrainSince = apprunner.PhaseDraining, now
+	}
+	if err := r.record(ctx, d.surplus); err != nil {
+		return err
 	}
 	if wait := back.wait(now); wait > 0 {
 		sleep(ctx, wait)

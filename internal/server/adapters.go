@@ -2,14 +2,11 @@ package server
 
 import (
 	"context"
-	"errors"
 	"io"
 
-	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/build"
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance"
-	"slipway.dev/slipway/internal/observe"
 )
 
 // buildImages shows the image store to the build room.
@@ -82,17 +79,4 @@ type buildWorkspace struct{ instance.Workspace }
 
 func (w buildWorkspace) Exec(ctx context.Context, c build.Command) (int, error) {
 	return w.Workspace.Exec(ctx, instance.Command{Args: c.Args, Env: c.Env, Dir: c.Dir, Stdout: c.Output})
-}
-
-// serviceLogs adds to the log store what reconcile asks of it.
-type serviceLogs struct{ *observe.Logs }
-
-// Tail returns the last events of a stream; none when there is no such stream.
-func (l serviceLogs) Tail(ctx context.Context, sc apprunner.Scope, group, stream string, lines int) ([]observe.Event, error) {
-	page, err := l.GetEvents(ctx, sc, observe.GetQuery{Group: group, Stream: stream, Limit: lines})
-	var e *apprunner.Error
-	if errors.As(err, &e) && e.Code == apprunner.CodeNotFound {
-		return nil, nil
-	}
-	return page.Events, err
 }

@@ -46,15 +46,41 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.front.serve(ctx, l) })
-	for _, run := range []func(context.Context) error{s.iam.Run, s.logs.Run, s.images.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
+	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.logs.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
 		g.Go(func() error { return run(ctx) })
 	}
 	g.Go(func() error { return s.names.serveDNS(ctx, files) })
+	g.Go(func() error { return s.prune(ctx) })
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, s.Close())
+}
+
+// pruneEvery is how often records whose time is over are dropped.
+const pruneEvery = time.Hour
+
+// prune drops audit records, events and runtime images whose time is over.
+func (s *System) prune(ctx context.Context) error {
+	trail, err := observe.OpenTrail(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	events, err := observe.OpenEvents(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for {
+		now := time.Now()
+		if err := errors.Join(trail.Prune(ctx, now), events.Prune(ctx, now), s.builder.Prune(ctx, now)); err != nil && ctx.Err() == nil {
+			s.log.Error("drop old records", "err", err)
+		}
+		pause(ctx, pruneEvery)
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
 }
 
 // auditLog keeps the records of API calls.

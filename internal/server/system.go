@@ -38,6 +38,7 @@ type System struct {
 	watcher *source.Watcher
 	hooks   *source.Hooks
 	driver  *oci.Driver
+	builder *build.Builder
 	control *control.Control
 	work    *reconcile.Reconciler
 	deploy  *imageDeployments
@@ -189,36 +190,21 @@ func (s *System) epoch(ctx context.Context) (t time.Time, err error) {
 }
 
 func (s *System) openWork(context.Context) (err error) {
-	builder, err := build.New(build.Config{
+	s.builder, err = build.New(build.Config{
 		Images: buildImages{s.images}, Sandbox: buildSandbox{s.driver}, Dir: s.conf.path("builds"), RuntimesDir: s.conf.CacheDir + "/runtimes",
-		BuildEnv: buildEnvironment(os.Environ()), CABundle: firstFile(os.Getenv("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt"),
+		BuildEnv: build.PassedOn(os.Environ()), CABundle: firstFile(os.Getenv("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt"),
 		Timeout: s.conf.BuildTimeout,
 	})
 	if err != nil {
 		return err
 	}
 	s.work, err = reconcile.New(reconcile.Config{
-		DB: s.db, Repositories: s.git, Builder: builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: serviceLogs{s.logs},
+		DB: s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, Retention: s.conf.Retention,
 		Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err
-}
-
-// buildEnvironment picks what build commands get from the operator's environment: proxies and package registries of this
-// network, nothing else.
-func buildEnvironment(environ []string) []string {
-	var picked []string
-	for _, kv := range environ {
-		name, _, _ := strings.Cut(kv, "=")
-		switch strings.ToUpper(name) {
-		case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "GOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GOFLAGS", "GOPRIVATE", "GONOPROXY",
-			"GOSUMDB", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "NPM_CONFIG_REGISTRY", "YARN_REGISTRY":
-			picked = append(picked, kv)
-		}
-	}
-	return picked
 }
 
 func firstFile(paths ...string) string {
