@@ -176,6 +176,11 @@ func roleOwners(tx *store.Tx, s *Session) (owners []string, boundary string, tag
 	if err != nil || !found || role.ID != s.RoleID {
 		return nil, "", nil, err
 	}
+	if s.InstanceID != "" {
+		if there, err := instanceThere(tx, s.InstanceID); err != nil || !there {
+			return nil, "", nil, err
+		}
+	}
 	tags = maps.Clone(role.Tags)
 	if tags == nil {
 		tags = make(map[string]string)

@@ -39,6 +39,8 @@ type Session struct {
 	// Policies narrow the session: what they do not allow is denied whatever the role allows (adjacent §2.4, step 6).
 	Policies []string          `json:"policies,omitempty"`
 	Tags     map[string]string `json:"tags,omitempty"`
+	// InstanceID is the instance of a service that the session was made for; the session ends with it.
+	InstanceID string `json:"instanceId,omitempty"`
 }
 
 // PolicyARN is the name policies and conditions know the principal by (aws:PrincipalArn): a role session goes by its role.

@@ -94,4 +94,10 @@ var migrations = []string{
 		document TEXT NOT NULL,
 		PRIMARY KEY (owner, name)
 	)`,
+	`CREATE TABLE iam_instances (
+		id TEXT PRIMARY KEY,
+		role TEXT NOT NULL,
+		service TEXT NOT NULL,
+		created BIGINT NOT NULL
+	)`,
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -16,7 +18,10 @@ import (
 
 // sealer encrypts secrets for the database and session tokens for clients: AES-256-GCM with a random nonce. The purpose is bound
 // in, so that one kind of sealed text never passes for another.
-type sealer struct{ aead cipher.AEAD }
+type sealer struct {
+	aead cipher.AEAD
+	key  []byte // of marks; follows from the key file, but is another
+}
 
 // openSealer reads the key file. Where it is missing and mayCreate, a new key is written: temp, fsync, link, so that two
 // processes starting at once end up with one key.
@@ -38,7 +43,11 @@ func openSealer(path string, mayCreate bool) (sealer, error) {
 		return sealer{}, err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return sealer{aead}, err
+	if err != nil {
+		return sealer{}, err
+	}
+	marks, err := hkdf.Key(sha256.New, key, nil, "slipway marks", sha256.Size)
+	return sealer{aead, marks}, err
 }
 
 func readKey(path string) ([]byte, error) {
@@ -83,6 +92,11 @@ func syncDir(dir string) error {
 // lock seals text for a purpose.
 func (s sealer) lock(purpose string, text []byte) string {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nil, nil, text, []byte(purpose)))
+}
+
+// mark proves that text was seen under this key for this purpose; it is the same each time.
+func (s sealer) mark(purpose, text string) string {
+	return hex.EncodeToString(mac(s.key, purpose+"\x00"+text))
 }
 
 // open undoes lock; it fails on anything not sealed under this key for this purpose.

@@ -94,22 +94,20 @@ func (d *Directory) roleSession(role Role, name string, tags map[string]string, 
 // ServiceSession gives the product itself temporary credentials of a role, for an instance; the trust policy must allow the
 // service principal (§18).
 func (d *Directory) ServiceSession(ctx context.Context, roleARN, servicePrincipal, sessionName string, life time.Duration) (Credentials, error) {
-	exists, trusts, err := d.RoleTrusts(ctx, roleARN, servicePrincipal)
-	if err != nil {
-		return Credentials{}, err
-	}
-	if !exists || !trusts {
-		return Credentials{}, apprunner.Errorf(apprunner.CodeAccessDenied, "%s is not authorized to perform: %s on resource: %s", servicePrincipal, ActionAssumeRole, roleARN)
-	}
-	var role Role
-	err = d.db.View(ctx, func(tx *store.Tx) error {
-		role, _, err = findRole(tx, roleARN)
-		return err
-	})
+	role, err := d.serviceRole(ctx, roleARN, servicePrincipal, "")
 	if err != nil {
 		return Credentials{}, err
 	}
 	return d.issue(d.roleSession(role, sessionName, nil, nil), life)
+}
+
+// serviceRole is a role that a service may assume, on behalf of the resource source.
+func (d *Directory) serviceRole(ctx context.Context, roleARN, servicePrincipal, source string) (Role, error) {
+	role, exists, trusts, err := d.trusted(ctx, roleARN, servicePrincipal, source)
+	if err == nil && (!exists || !trusts) {
+		err = apprunner.Errorf(apprunner.CodeAccessDenied, "%s is not authorized to perform: %s on resource: %s", servicePrincipal, ActionAssumeRole, roleARN)
+	}
+	return role, err
 }
 
 // assumable finds the role and asks both sides: its trust policy, and the caller's identity policies unless the trust policy

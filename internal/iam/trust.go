@@ -81,22 +81,29 @@ const actionTagSession = "sts:TagSession"
 // RoleTrusts tells whether a role exists and whether its trust policy lets a service, such as build.apprunner.amazonaws.com or
 // tasks.apprunner.amazonaws.com, assume it (§18).
 func (d *Directory) RoleTrusts(ctx context.Context, roleARN, servicePrincipal string) (exists, trusts bool, err error) {
-	var role Role
+	_, exists, trusts, err = d.trusted(ctx, roleARN, servicePrincipal, "")
+	return exists, trusts, err
+}
+
+// trusted finds a role and asks its trust policy about a service that acts for the resource source, where that is known.
+func (d *Directory) trusted(ctx context.Context, roleARN, servicePrincipal, source string) (role Role, exists, trusts bool, err error) {
 	err = d.db.View(ctx, func(tx *store.Tx) error {
 		role, exists, err = findRole(tx, roleARN)
 		return err
 	})
 	if err != nil || !exists {
-		return false, false, err
+		return Role{}, false, false, err
 	}
 	doc, err := d.parsed.parse(role.Trust, TrustPolicy)
 	if err != nil {
-		return true, false, err
+		return Role{}, true, false, err
 	}
-	decision, _ := DecideFor(doc, Caller{Service: servicePrincipal}, Request{
-		Action: ActionAssumeRole, Resource: roleARN, Context: map[string][]string{"aws:SourceAccount": {role.Account}},
-	})
-	return true, decision == Allow, nil
+	keys := map[string][]string{"aws:SourceAccount": {role.Account}}
+	if source != "" {
+		keys["aws:SourceArn"] = []string{source}
+	}
+	decision, _ := DecideFor(doc, Caller{Service: servicePrincipal}, Request{Action: ActionAssumeRole, Resource: roleARN, Context: keys})
+	return role, true, decision == Allow, nil
 }
 
 // findRole finds a role by its full ARN.

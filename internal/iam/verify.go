@@ -48,7 +48,11 @@ func (d *Directory) Verify(ctx context.Context, r *http.Request, payload [32]byt
 // credential finds the secret of a key and whom it stands for. Session tokens carry both, sealed under our own key.
 func (d *Directory) credential(ctx context.Context, keyID, token string) (secret string, p Principal, err error) {
 	if strings.HasPrefix(keyID, temporaryKeyPrefix) {
-		return d.openToken(keyID, token)
+		secret, p, err = d.openToken(keyID, token)
+		if err == nil && p.Session.InstanceID != "" {
+			err = d.checkInstance(ctx, p.Session.InstanceID)
+		}
+		return secret, p, err
 	}
 	if token != "" {
 		return "", Principal{}, unknownKey()
