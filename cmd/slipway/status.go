@@ -54,8 +54,12 @@ func (p *program) status() *cobra.Command {
 func (p *program) running(r server.Running) {
 	fmt.Fprintf(p.out, "Slipway has been running for %s (process %d).\n", show.Duration(time.Since(r.StartedAt)), r.PID)
 	for _, row := range [][2]string{
-		{"API", "http://" + r.Addresses.API}, {"HTTPS", r.Addresses.HTTPS}, {"HTTP", r.Addresses.HTTP}, {"DNS", r.Addresses.DNS},
-		{"data", r.Config.DataDir}, {"credentials", r.Config.CredentialsFile()},
+		{"API", "http://" + r.Addresses.API},
+		{"HTTPS", r.Addresses.HTTPS},
+		{"HTTP", r.Addresses.HTTP},
+		{"DNS", r.Addresses.DNS},
+		{"data", r.Config.DataDir},
+		{"credentials", r.Config.CredentialsFile()},
 	} {
 		fmt.Fprintf(p.out, "  %-12s %s\n", row[0], row[1])
 	}

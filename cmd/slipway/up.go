@@ -69,8 +69,10 @@ func (p *program) welcome(r server.Running) {
 	t := show.Detect(p.out, p.env)
 	fmt.Fprintf(p.out, "%s\n\n", t.Paint(show.Good, "Slipway is ready."))
 	for _, row := range [][2]string{
-		{"API, registry, git", "http://" + r.Addresses.API}, {"applications", "https://" + r.Addresses.HTTPS},
-		{"data", r.Config.DataDir}, {"credentials", ". " + r.Config.CredentialsFile()},
+		{"API, registry, git", "http://" + r.Addresses.API},
+		{"applications", "https://" + r.Addresses.HTTPS},
+		{"data", r.Config.DataDir},
+		{"credentials", ". " + r.Config.CredentialsFile()},
 	} {
 		fmt.Fprintf(p.out, "  %s%s\n", t.Paint(show.Dim, fmt.Sprintf("%-20s", row[0])), row[1])
 	}

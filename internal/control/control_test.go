@@ -62,6 +62,7 @@ func (h *house) create(t *testing.T, name string) apprunner.Service {
 // settle ends the service's running operation and puts the service into a status, as reconcile would.
 func (h *house) settle(t *testing.T, arn string, status apprunner.ServiceStatus) {
 	t.Helper()
+	h.now = h.now.Add(time.Second)
 	err := h.db.Update(t.Context(), func(tx *store.Tx) error {
 		s, _, err := tx.Service(arn)
 		if err != nil {

@@ -144,8 +144,10 @@ func listen(t testing.TB) net.Listener {
 // publish routes appHost to the targets and waits until every active one is judged.
 func (h *house) publish(adjust func(*Route), targets ...Target) {
 	h.t.Helper()
-	route := Route{ServiceARN: appARN, ServiceName: "app", Hosts: []string{appHost}, Targets: targets,
-		Health: HealthCheck{Interval: 50 * time.Millisecond, Timeout: time.Second, UnhealthyThreshold: 2}}
+	route := Route{
+		ServiceARN: appARN, ServiceName: "app", Hosts: []string{appHost}, Targets: targets,
+		Health: HealthCheck{Interval: 50 * time.Millisecond, Timeout: time.Second, UnhealthyThreshold: 2},
+	}
 	if adjust != nil {
 		adjust(&route)
 	}

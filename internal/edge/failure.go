@@ -22,7 +22,6 @@ var (
 	failPaused      = &failure{503, "ServicePaused", "service is paused"}
 	failNoVersion   = &failure{503, "NoRunningVersion", "service has no running version"}
 	failNoInstance  = &failure{503, "NoHealthyInstance", "no healthy instance"}
-	failDraining    = &failure{503, "EdgeEnding", "the front door is restarting, try again"}
 	failBusy        = &failure{429, "TooManyRequests", "all instances are busy and the waiting line is full or too slow"}
 	failRefused     = &failure{502, "ConnectionRefused", "the instance does not accept connections"}
 	failBroken      = &failure{502, "ConnectionBroken", "the instance closed the connection before it answered"}

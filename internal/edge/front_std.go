@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http cannot yet serve an HTTP/2 connection whose TLS handshake somebody else has done
+
 package edge
 
 import (
@@ -133,7 +135,6 @@ type exchange struct {
 	service *service
 	claim   claim
 	failure *failure
-	cancel  context.CancelCauseFunc
 	timer   *time.Timer
 	body    *countedBody
 	id      string

@@ -37,12 +37,27 @@ func TestJudge(t *testing.T) {
 	}{
 		"healthy after the successes in a row": {Unknown, []step{{0, ok, Unknown}, {0, ok, Healthy}}},
 		"a failure between begins anew":        {Unknown, []step{{0, ok, Unknown}, {0, "x", Unknown}, {0, ok, Unknown}, {0, ok, Healthy}}},
-		"unhealthy after the failures in a row": {Healthy, []step{{5 * time.Second, "x", Healthy}, {5 * time.Second, "x", Healthy},
-			{5 * time.Second, "x", Unhealthy}}},
-		"a success between begins anew": {Healthy, []step{{5 * time.Second, "x", Healthy}, {5 * time.Second, "x", Healthy}, {5 * time.Second, ok, Healthy},
-			{5 * time.Second, "x", Healthy}, {5 * time.Second, "x", Healthy}, {5 * time.Second, "x", Unhealthy}}},
-		"failures count once an interval": {Unknown, []step{{0, "x", Unknown}, {time.Second, "x", Unknown}, {time.Second, "x", Unknown}, {time.Second, "x", Unknown},
-			{2 * time.Second, "x", Unknown}, {5 * time.Second, "x", Unhealthy}}},
+		"unhealthy after the failures in a row": {Healthy, []step{
+			{5 * time.Second, "x", Healthy},
+			{5 * time.Second, "x", Healthy},
+			{5 * time.Second, "x", Unhealthy},
+		}},
+		"a success between begins anew": {Healthy, []step{
+			{5 * time.Second, "x", Healthy},
+			{5 * time.Second, "x", Healthy},
+			{5 * time.Second, ok, Healthy},
+			{5 * time.Second, "x", Healthy},
+			{5 * time.Second, "x", Healthy},
+			{5 * time.Second, "x", Unhealthy},
+		}},
+		"failures count once an interval": {Unknown, []step{
+			{0, "x", Unknown},
+			{time.Second, "x", Unknown},
+			{time.Second, "x", Unknown},
+			{time.Second, "x", Unknown},
+			{2 * time.Second, "x", Unknown},
+			{5 * time.Second, "x", Unhealthy},
+		}},
 		"recovers": {Unhealthy, []step{{5 * time.Second, ok, Unhealthy}, {5 * time.Second, ok, Healthy}}},
 	}
 	for name, c := range cases {

@@ -368,9 +368,13 @@ func TestAccessLogAndCounters(t *testing.T) {
 }
 
 func TestTablesSurviveTheWayOverTheSocket(t *testing.T) {
-	in := Table{Version: 7, Routes: []Route{{ServiceARN: "a", Hosts: []string{"h"}, NoUpgrade: true, RequestTimeout: time.Second,
-		Health: HealthCheck{Protocol: HTTP, Path: "/x"}, Targets: []Target{{"i", "127.0.0.1:1", Active}}}},
-		Certificates: []Certificate{{Hosts: []string{"h"}, CertPEM: []byte("c"), KeyPEM: []byte("k")}}}
+	in := Table{
+		Version: 7, Routes: []Route{{
+			ServiceARN: "a", Hosts: []string{"h"}, NoUpgrade: true, RequestTimeout: time.Second,
+			Health: HealthCheck{Protocol: HTTP, Path: "/x"}, Targets: []Target{{"i", "127.0.0.1:1", Active}},
+		}},
+		Certificates: []Certificate{{Hosts: []string{"h"}, CertPEM: []byte("c"), KeyPEM: []byte("k")}},
+	}
 	data, err := json.Marshal(in)
 	check(t, err)
 	var out Table

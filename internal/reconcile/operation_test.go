@@ -18,6 +18,16 @@ func (w *world) serves(s apprunner.Service) bool {
 	return code != http.StatusServiceUnavailable && code != http.StatusNotFound
 }
 
+// answers waits until the edge has a healthy instance for the service.
+func (w *world) answers(s apprunner.Service) {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !w.serves(s); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatal("the service does not answer")
+		}
+	}
+}
+
 func TestLifeOfAService(t *testing.T) {
 	w := newWorld(t)
 	w.run(nil)
@@ -162,9 +172,7 @@ func TestEndedInstancesAreReplaced(t *testing.T) {
 	if log := w.log(s.ARN()); !strings.Contains(log, list[0].ID) || !strings.Contains(log, "out of memory") {
 		t.Errorf("the events log does not tell why the instance was replaced:\n%s", log)
 	}
-	if !w.serves(s) {
-		t.Error("the service does not answer after its instance was replaced")
-	}
+	w.answers(s)
 }
 
 // boundaries are the step boundaries of an operation type, in order.
@@ -249,8 +257,8 @@ func TestCrashAtEveryStep(t *testing.T) {
 					t.Errorf("status %s, operation %s; want %s. Log:\n%s", after.Status, op.Status, tc.want, w.log(s.ARN()))
 				}
 				w.settled(after, tc.count)
-				if tc.want == apprunner.StatusRunning && !w.serves(after) {
-					t.Error("the service does not answer")
+				if tc.want == apprunner.StatusRunning {
+					w.answers(after)
 				}
 			})
 		}

@@ -92,8 +92,16 @@ func TestHostileRepositories(t *testing.T) {
 	r.git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("12", 20)+",m")
 	r.git("commit", "-q", "-m", "evil")
 	for _, kv := range [][2]string{
-		{"filter.evil.smudge", script}, {"filter.evil.clean", script}, {"core.fsmonitor", script}, {"core.sshCommand", script}, {"core.hooksPath", filepath.Dir(script)},
-		{"uploadpack.packObjectsHook", script}, {"core.pager", script}, {"core.alternateRefsCommand", script}, {"diff.external", script}, {"core.gitProxy", script},
+		{"filter.evil.smudge", script},
+		{"filter.evil.clean", script},
+		{"core.fsmonitor", script},
+		{"core.sshCommand", script},
+		{"core.hooksPath", filepath.Dir(script)},
+		{"uploadpack.packObjectsHook", script},
+		{"core.pager", script},
+		{"core.alternateRefsCommand", script},
+		{"diff.external", script},
+		{"core.gitProxy", script},
 	} {
 		r.git("config", kv[0], kv[1])
 	}

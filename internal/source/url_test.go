@@ -44,7 +44,8 @@ func TestParseURL(t *testing.T) {
 func TestSpellingsOfOneRepository(t *testing.T) {
 	g := newGit(t, func(c *Config) { c.Hosted = Hosted("/d", "http://127.0.0.1:7700/git/", "http://localhost:7700/git/") })
 	for _, pair := range [][2]string{
-		{"https://github.com/O/R.git", "git@github.com:o/r"}, {"ssh://git@github.com/o/r.git", "https://github.com/o/r/"},
+		{"https://github.com/O/R.git", "git@github.com:o/r"},
+		{"ssh://git@github.com/o/r.git", "https://github.com/o/r/"},
 		{"http://127.0.0.1:7700/git/x.git", "http://localhost:7700/git/x"},
 	} {
 		if a, b := g.Identity(pair[0]), g.Identity(pair[1]); a != b {

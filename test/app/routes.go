@@ -82,7 +82,9 @@ func request(w http.ResponseWriter, q query) error {
 	})
 }
 
-func environment(w http.ResponseWriter, _ query) error { return json.NewEncoder(w).Encode(os.Environ()) }
+func environment(w http.ResponseWriter, _ query) error {
+	return json.NewEncoder(w).Encode(os.Environ())
+}
 
 func status(w http.ResponseWriter, q query) error {
 	w.WriteHeader(q.number("code"))

@@ -141,8 +141,12 @@ func oomScore() *int {
 
 func namespaces(mapped bool) []specs.LinuxNamespace {
 	list := []specs.LinuxNamespace{
-		{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace},
-		{Type: specs.UTSNamespace}, {Type: specs.CgroupNamespace}, {Type: specs.NetworkNamespace},
+		{Type: specs.PIDNamespace},
+		{Type: specs.MountNamespace},
+		{Type: specs.IPCNamespace},
+		{Type: specs.UTSNamespace},
+		{Type: specs.CgroupNamespace},
+		{Type: specs.NetworkNamespace},
 	}
 	if mapped {
 		list = append(list, specs.LinuxNamespace{Type: specs.UserNamespace})

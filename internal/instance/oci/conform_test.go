@@ -99,7 +99,6 @@ func TestStartTime(t *testing.T) {
 	slices.Sort(created)
 	slices.Sort(ready)
 	t.Logf("Start returned after %v, the first HTTP answer came after %v (medians; slowest %v)", created[15], ready[15], ready[30])
-
 }
 
 func must(t testing.TB, err error) {

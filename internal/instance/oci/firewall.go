@@ -156,7 +156,8 @@ func (f *firewall) unload() error {
 }
 
 func (f *firewall) fromBridge() []expr.Any { return onInterface(expr.MetaKeyIIFNAME, f.names.bridge()) }
-func (f *firewall) toBridge() []expr.Any   { return onInterface(expr.MetaKeyOIFNAME, f.names.bridge()) }
+
+func (f *firewall) toBridge() []expr.Any { return onInterface(expr.MetaKeyOIFNAME, f.names.bridge()) }
 
 // ruleset collects one transaction; its first fault sticks.
 type ruleset struct {

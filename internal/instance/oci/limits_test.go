@@ -40,9 +40,16 @@ func TestCPULimit(t *testing.T) {
 
 func TestProcessLimit(t *testing.T) {
 	b := bench(t)
-	i := b.Serve() // PidsMax 64
-	got := b.Get(i, "/fork?n=200")
-	t.Log(got)
+	var got string
+	for range 5 { // at the limit the application may want a thread for itself and end; the limit has held then too, but says nothing
+		i := b.Serve() // PidsMax 64
+		text, err := instancetest.Request(t.Context(), i.Address, "/fork?n=200")
+		if err == nil {
+			got = text
+			break
+		}
+		t.Log(err)
+	}
 	if !strings.Contains(got, "resource temporarily unavailable") {
 		t.Errorf("fork bomb: %s", got)
 	}
