@@ -37,6 +37,7 @@ type opLog struct {
 	mu      sync.Mutex
 	waiting []observe.Event
 	kick    chan struct{}
+	closing chan struct{}
 	done    chan struct{}
 }
 
@@ -49,7 +50,7 @@ func (r *Reconciler) openLog(svc apprunner.Service, op apprunner.Operation) *opL
 			}
 			return err
 		},
-		now: r.Now, kick: make(chan struct{}, 1), done: make(chan struct{}),
+		now: r.Now, kick: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	go l.run()
 	return l
@@ -76,11 +77,20 @@ func (l *opLog) add(prefix, text string) {
 
 func (l *opLog) run() {
 	defer close(l.done)
-	for range l.kick {
-		l.flush()
-		time.Sleep(flushEvery) //nolint:forbidigo // gathers lines; nothing waits for it but close
+	defer l.flush()
+	for {
+		select {
+		case <-l.kick:
+			l.flush()
+		case <-l.closing:
+			return
+		}
+		select { // gather lines for a moment
+		case <-time.After(flushEvery):
+		case <-l.closing:
+			return
+		}
 	}
-	l.flush()
 }
 
 // flush stores what waits and returns when it, and what another flush had taken before, is stored.
@@ -100,6 +110,6 @@ func (l *opLog) flush() {
 }
 
 func (l *opLog) close() {
-	close(l.kick)
+	close(l.closing)
 	<-l.done
 }

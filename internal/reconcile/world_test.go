@@ -266,7 +266,7 @@ func (w *world) asks(s apprunner.Service) (int, string) {
 	w.t.Helper()
 	req, err := http.NewRequest(http.MethodGet, "http://"+w.front+"/", nil)
 	check(w.t, err)
-	req.Host = s.URL
+	req.Host, req.Close = s.URL, true
 	res, err := http.DefaultClient.Do(req)
 	check(w.t, err)
 	defer res.Body.Close()
