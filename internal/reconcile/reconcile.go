@@ -142,17 +142,15 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.dispatch(ctx, g) })
-	g.Go(func() error { return r.supervise(ctx) })
-	g.Go(func() error { return r.keepPublished(ctx) })
-	g.Go(func() error { return r.pumpLogs(ctx) })
-	g.Go(func() error { return r.watchEdge(ctx) })
-	err := g.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.dispatch(gctx, g) })
+	for _, loop := range []func(context.Context) error{r.supervise, r.keepPublished, r.pumpLogs, r.watchEdge} {
+		g.Go(func() error { return loop(gctx) })
 	}
-	return err
+	if err := g.Wait(); ctx.Err() == nil {
+		return err
+	}
+	return nil // whatever a loop said, it was told to end
 }
 
 // dispatch gives every running operation a worker.

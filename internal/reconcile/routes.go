@@ -137,7 +137,8 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 // republishEvery is how soon an edge that came back with an old table gets the present one.
 const republishEvery = time.Second
 
-// keepPublished hands the edge a new table whenever the store or the edge itself has changed.
+// keepPublished hands the edge the table again when it came back with another one, and a new one when something changed that no
+// operation published itself, such as a renewed certificate.
 func (r *Reconciler) keepPublished(ctx context.Context) error {
 	tick := time.NewTicker(republishEvery)
 	defer tick.Stop()
@@ -146,17 +147,27 @@ func (r *Reconciler) keepPublished(ctx context.Context) error {
 		st, err := r.Router.Status(ctx)
 		r.publishMu.Lock()
 		stale := err == nil && st.TableVersion != r.published.Version
-		_, perr := r.publishOnce(ctx, stale)
+		_, err = r.publishOnce(ctx, stale)
 		r.publishMu.Unlock()
-		if perr != nil && ctx.Err() == nil {
-			r.Log.Debug("routing table not published yet", "err", perr)
+		if err != nil && ctx.Err() == nil {
+			r.Log.Debug("routing table not published yet", "err", err)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-changed:
-		case <-tick.C:
+		for again := false; !again; again = err != nil || closed(changed) { // nothing changed: nothing to read again
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
 		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

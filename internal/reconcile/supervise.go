@@ -34,10 +34,14 @@ func (r *Reconciler) supervise(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
+			sleep(ctx, gather)
 		case <-tick.C:
 		}
 	}
 }
+
+// gather is how long changes are let come together before all services are looked at again.
+const gather = 20 * time.Millisecond
 
 // sweep removes what a process that died left behind: checkouts, and instances that no record names.
 func (r *Reconciler) sweep(ctx context.Context) error {
@@ -259,8 +263,10 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	for n := range d.surplus {
 		d.surplus[n].Phase, d.surplus[n].DrainSince = apprunner.PhaseDraining, now
 	}
-	if err := r.record(ctx, d.surplus); err != nil {
-		return err
+	if len(d.surplus) > 0 {
+		if err := errors.Join(r.record(ctx, d.surplus), r.publish(ctx)); err != nil {
+			return err
+		}
 	}
 	if wait := back.wait(now); wait > 0 {
 		sleep(ctx, wait)
@@ -284,7 +290,7 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 		back.failed(now, 0)
 		return fmt.Errorf("replace instances of %s: %w", v.svc.Name, err)
 	}
-	return nil
+	return r.publish(ctx)
 }
 
 // addActive records replacements, unless an operation has taken the service over meanwhile.
