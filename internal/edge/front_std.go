@@ -194,7 +194,7 @@ func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) 
 		writeFailure(w, r, refused, x.id)
 		return
 	}
-	x.claim = x.service.claim(r.Context())
+	x.claim = x.service.claim(contextEnd{r.Context()})
 	if x.claim.failure != nil {
 		x.failure = x.claim.failure
 		writeFailure(w, r, x.failure, x.id)
@@ -207,6 +207,11 @@ func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) 
 	defer x.timer.Stop()
 	f.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
+
+// contextEnd lets a context end a wait for a place.
+type contextEnd struct{ ctx context.Context } //nolint:containedctx // lives as long as the call it is passed to
+
+func (e contextEnd) waitEnd() <-chan struct{} { return e.ctx.Done() }
 
 // upgradeFailure tells why an upgrade is refused, if it is one and is.
 func upgradeFailure(r *http.Request, route *Route) *failure {

@@ -5,60 +5,6 @@ import (
 	"strconv"
 )
 
-// framing is how the end of an answer's body is known.
-type framing uint8
-
-const (
-	frameNone   framing = iota // there is no body
-	frameLength                // Content-Length
-	frameChunks                // chunked, passed on as it is
-	frameClose                 // the instance closes; chunked to the client
-)
-
-// maxInterim bounds the 1xx answers before the final one.
-const maxInterim = 32
-
-// answer passes the instance's answer on. Its first bytes are in up.
-func (x *h1Exchange) answer() outcome {
-	for range maxInterim {
-		end, f := x.readAnswerHead()
-		if f == nil {
-			f = x.ans.parseAnswer(x.up[x.ur:end], x.c.s.limits.Headers)
-		}
-		if f != nil {
-			return x.fail(f)
-		}
-		x.ur = end
-		if x.ans.status >= 200 {
-			return x.pass()
-		}
-		if x.ans.status == 101 || !x.passInterim() {
-			return x.fail(failBadAnswer)
-		}
-	}
-	return x.fail(failBadAnswer)
-}
-
-// readAnswerHead reads until a whole head is in up and returns where it ends.
-func (x *h1Exchange) readAnswerHead() (end int, f *failure) {
-	scan := x.ur
-	for {
-		if end, scan, f = scanHead(x.up[:x.uw], scan, false); end != 0 || f != nil {
-			return end, f
-		}
-		if x.uw == len(x.up) {
-			if len(x.up) >= x.c.s.limits.HeadBytes {
-				return 0, failBadAnswer
-			}
-			x.up = append(x.up, make([]byte, len(x.up))...)
-		}
-		n, err := x.conn.Read(x.up[x.uw:])
-		if x.uw += n; n == 0 && err != nil {
-			return 0, failBroken
-		}
-	}
-}
-
 // passInterim passes a 1xx answer on.
 func (x *h1Exchange) passInterim() bool {
 	x.out = x.appendAnswerHead(x.out[:0], passInterim)
@@ -69,23 +15,16 @@ func (x *h1Exchange) passInterim() bool {
 
 // pass passes the final answer on and says what becomes of the client's connection.
 func (x *h1Exchange) pass() outcome {
-	a := &x.ans
 	how := x.framing()
-	reuse := how != frameClose && (a.minor == 1 && !a.close || a.minor == 0 && a.keepAlive) && !(a.chunked && a.length >= 0)
+	reuse := x.reusable(how)
 	keep := !x.req.close && !x.c.s.draining.Load() && x.bodyDone()
-	x.status = a.status
+	x.status = x.ans.status
 	x.out = x.appendAnswer(x.out[:0], how, keep)
 	if !x.passBody(how, &reuse) {
 		x.drop()
 		return closeNow
 	}
-	intact := x.c.leave()
-	if reuse && intact && x.bodyDone() {
-		x.backend.pool.put(x.conn, x.c.s.now())
-		x.conn = nil
-	} else {
-		x.drop()
-	}
+	intact := x.giveBack(reuse)
 	switch {
 	case keep && intact:
 		return keepOpen
@@ -93,20 +32,6 @@ func (x *h1Exchange) pass() outcome {
 		return closeNow
 	}
 	return closeAfter
-}
-
-// framing judges by RFC 9112 §6.3.
-func (x *h1Exchange) framing() framing {
-	a := &x.ans
-	switch {
-	case string(x.req.method) == "HEAD" || a.status == 204 || a.status == 304 || (!a.chunked && a.length == 0):
-		return frameNone
-	case a.chunked:
-		return frameChunks
-	case a.length > 0:
-		return frameLength
-	}
-	return frameClose
 }
 
 // appendAnswerHead appends the status line and the fields that pass.
@@ -198,17 +123,6 @@ func (x *h1Exchange) write(piece []byte, asChunk bool) bool {
 func (x *h1Exchange) writeLastChunk() bool {
 	x.out = append(x.out, "0\r\n\r\n"...)
 	return x.write(nil, false)
-}
-
-// more reads the next part of the answer. The error is io.EOF when the instance ended it.
-func (x *h1Exchange) more() error {
-	x.c.enter(phaseWait, x.due, x.conn)
-	n, err := x.conn.Read(x.up)
-	x.ur, x.uw = 0, n
-	if n > 0 {
-		return nil
-	}
-	return err
 }
 
 // appendChunk appends data as one chunk; no data is no chunk, for an empty one would end the body.

@@ -11,31 +11,26 @@ import (
 // the request can be sent again when the instance breaks.
 const smallBody = 64 << 10
 
-// requestBody is what there is to know of the body of a request.
-type requestBody struct {
-	left      int64 // bytes to come, of a body with a length
-	chunks    chunkScanner
-	streaming bool // not all of it was there when the request was sent on
-	received  int64
-	copied    chan error // the result of streaming it
-	err       error      // the result, once known
-	finished  bool
+// bodyReader follows the request body through the buffer of an HTTP/1.1 connection.
+type bodyReader struct {
+	left   int64 // bytes to come, of a body with a length
+	chunks chunkScanner
 }
 
 // takeBody reads a small body into the buffer and begins with a large one.
 func (x *h1Exchange) takeBody() *failure {
-	b := &x.body
+	b := &x.from
 	switch {
 	case x.req.chunked:
 		b.chunks = chunkScanner{request: true}
 		_, done, f := b.chunks.scan(x.c.in[x.c.r:x.c.w])
-		b.chunks, b.streaming = chunkScanner{request: true}, !done
+		b.chunks, x.body.streaming = chunkScanner{request: true}, !done
 		return f
 	case x.req.length <= 0:
 		return nil
 	case x.req.length > smallBody || x.req.expect:
 		b.left = x.req.length
-		b.streaming = int64(x.c.w-x.c.r) < x.req.length
+		x.body.streaming = int64(x.c.w-x.c.r) < x.req.length
 		return nil
 	}
 	b.left = x.req.length
@@ -68,39 +63,25 @@ func (c *h1Conn) readBody(n int) *failure {
 
 // appendBody appends what is there of the body.
 func (x *h1Exchange) appendBody(b []byte) ([]byte, *failure) {
-	c, body := x.c, &x.body
+	c, body := x.c, &x.from
 	if x.req.chunked {
 		n, _, f := body.chunks.scan(c.in[c.r:c.w])
 		b = append(b, c.in[c.r:c.r+n]...)
 		c.r += n
-		body.received = body.chunks.payload
+		x.body.received = body.chunks.payload
 		return b, f
 	}
 	n := int(min(body.left, int64(c.w-c.r)))
 	b = append(b, c.in[c.r:c.r+n]...)
 	c.r += n
 	body.left -= int64(n)
-	body.received += int64(n)
+	x.body.received += int64(n)
 	return b, nil
 }
 
-// stream passes the rest of the request body on while the answer may come already.
-func (x *h1Exchange) stream() {
-	x.body.copied = make(chan error, 1)
-	go func(to *upstreamConn) {
-		err := x.copyBody(to)
-		if err != nil && !errors.Is(err, errInstanceGone) {
-			to.Close() // the client broke off: the instance must not wait for the rest
-		}
-		x.body.copied <- err
-	}(x.conn)
-}
-
-var errInstanceGone = errors.New("the instance takes no more of the request body")
-
 // copyBody reads the client's body to its end. It owns the connection's buffer until it returns.
 func (x *h1Exchange) copyBody(to *upstreamConn) error {
-	c, b := x.c, &x.body
+	c, b := x.c, &x.from
 	for {
 		if x.req.chunked && b.chunks.state == chunkDone || !x.req.chunked && b.left == 0 {
 			c.cc.Conn.SetReadDeadline(time.Time{})
@@ -129,64 +110,20 @@ func (x *h1Exchange) copyBody(to *upstreamConn) error {
 
 // takePiece takes what belongs to the body off the buffer.
 func (x *h1Exchange) takePiece() ([]byte, *failure) {
-	c, b := x.c, &x.body
+	c, b := x.c, &x.from
 	var n int
 	var f *failure
 	if x.req.chunked {
 		n, _, f = b.chunks.scan(c.in[c.r:c.w])
-		b.received = b.chunks.payload
+		x.body.received = b.chunks.payload
 	} else {
 		n = int(min(b.left, int64(c.w-c.r)))
 		b.left -= int64(n)
-		b.received += int64(n)
+		x.body.received += int64(n)
 	}
 	piece := c.in[c.r : c.r+n]
 	c.r += n
 	return piece, f
-}
-
-// endBody stops streaming the request body and notes how that ended.
-func (x *h1Exchange) endBody() {
-	b := &x.body
-	if b.copied == nil || b.finished {
-		return
-	}
-	select {
-	case b.err = <-b.copied:
-	default:
-		x.c.abortRead()
-		if x.conn != nil {
-			x.conn.SetWriteDeadline(longAgo)
-		}
-		b.err = <-b.copied
-		if b.err == nil {
-			b.err = errInstanceGone // it ended in the very moment; its deadlines are spoilt
-		}
-	}
-	b.finished = true
-}
-
-// copyGrace is how long an answer waits for the end of its request.
-const copyGrace = 2 * time.Millisecond
-
-// bodyDone tells whether the whole request body went to the instance, so that both connections can be used again.
-func (x *h1Exchange) bodyDone() bool {
-	b := &x.body
-	if b.copied == nil {
-		return true
-	}
-	if !b.finished {
-		// An instance that answers has most likely taken the whole body; the goroutine may only not have said so yet.
-		timer := time.NewTimer(copyGrace)
-		defer timer.Stop()
-		select {
-		case b.err = <-b.copied:
-			b.finished = true
-		case <-timer.C:
-			return false
-		}
-	}
-	return b.err == nil
 }
 
 // skipBody takes what is left of the request body off the connection's buffer; false when more of it is to come.
@@ -204,3 +141,6 @@ func (x *h1Exchange) skipBody() bool {
 	}
 	return true
 }
+
+// abortRead stops copyBody.
+func (x *h1Exchange) abortRead() { x.c.abortRead() }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -15,39 +14,24 @@ const initialBuffer = 4 << 10
 // h1Conn is a client connection that speaks HTTP/1.1. One goroutine serves it, request by request; [Server.tick] watches its time
 // from outside, so that a request costs no timer.
 type h1Conn struct {
-	s  *Server
-	cc *clientConn
-	nc net.Conn // cc, or TLS over it
-	ip string
+	s      *Server
+	cc     *clientConn
+	nc     net.Conn // cc, or TLS over it
+	ip     string
+	remote string
 
 	in   []byte // what was read and is not used yet is in[r:w]
 	r, w int
 
-	mu      sync.Mutex
-	phase   phase
-	due     time.Duration // when the phase has lasted too long, since the edge started; 0: never
-	began   time.Duration // when the request began
-	up      *upstreamConn
-	begun   bool     // the client has seen the beginning of an answer
-	expired *failure // set when due passed
-	aborted bool     // the rest of the request body is not wanted
+	clock
+	aborted bool // the rest of the request body is not wanted; under the clock's lock
 }
-
-// phase is what a connection waits for.
-type phase uint8
-
-const (
-	phaseIdle phase = iota // the first byte of a request
-	phaseHead              // the rest of a head
-	phaseBody              // the rest of a small body
-	phaseWait              // the instance
-	phaseSend              // the client, to take the answer
-)
 
 // serveH1 serves a connection until it ends or is handed to net/http.
 func (s *Server) serveH1(cc *clientConn, nc net.Conn) {
 	c := &h1Conn{s: s, cc: cc, nc: nc, in: make([]byte, initialBuffer)}
-	c.ip, _, _ = net.SplitHostPort(cc.RemoteAddr().String())
+	c.remote = cc.RemoteAddr().String()
+	c.ip, _, _ = net.SplitHostPort(c.remote)
 	cc.h1.Store(c)
 	for c.serveOne() {
 	}
@@ -92,13 +76,6 @@ func (c *h1Conn) tidy() {
 	}
 }
 
-// enter says what the connection waits for from now on, and until when.
-func (c *h1Conn) enter(p phase, due time.Duration, up *upstreamConn) {
-	c.mu.Lock()
-	c.phase, c.due, c.up, c.begun = p, due, up, c.begun || p == phaseSend
-	c.mu.Unlock()
-}
-
 // begin starts a request: the time spent before it does not count any more.
 func (c *h1Conn) begin(now time.Duration) {
 	c.mu.Lock()
@@ -108,21 +85,6 @@ func (c *h1Conn) begin(now time.Duration) {
 		c.cc.Conn.SetReadDeadline(time.Time{})
 	}
 	c.mu.Unlock()
-}
-
-// restart forgets that the time was over, so that the failure can be told.
-func (c *h1Conn) restart() {
-	c.mu.Lock()
-	c.expired = nil
-	c.mu.Unlock()
-}
-
-// leave takes the connection to the instance out of the watch; false when its time was over and its deadlines are spoilt.
-func (c *h1Conn) leave() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.up, c.due = nil, 0
-	return c.expired == nil
 }
 
 // readHead reads until a whole head is in the buffer and returns where it ends. Without an end and a failure the client went
@@ -179,18 +141,6 @@ func (c *h1Conn) makeRoom() (moved int, ok bool) {
 	return 0, true
 }
 
-// expiredIn returns the failure if the time of phase p ran out.
-func (c *h1Conn) expiredIn(p phase) *failure {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase == p {
-		return c.expired
-	}
-	return nil
-}
-
-var longAgo = time.Unix(1, 0)
-
 // watch ends the present phase when its time is over. Deadlines in the past wake the goroutines that wait.
 func (c *h1Conn) watch(now time.Duration, drainingSince time.Duration) {
 	c.mu.Lock()
@@ -208,30 +158,15 @@ func (c *h1Conn) watch(now time.Duration, drainingSince time.Duration) {
 		}
 		return
 	}
-	switch c.phase {
-	case phaseIdle:
-		c.expire(failSlowHead) // never told: the client did not ask anything
-	case phaseHead:
-		c.expire(failSlowHead)
-	case phaseBody:
-		c.expire(failSlowBody)
-	case phaseWait, phaseSend:
-		c.expire(failTimeout)
-	}
+	c.expire(c.phase.lateness())
 }
-
-// goneAfter is how long a request runs before anybody looks whether its client is still there.
-const goneAfter = time.Second
 
 // expire ends what the connection waits for, under its lock.
 func (c *h1Conn) expire(f *failure) {
-	c.expired = f
+	c.clock.expire(f)
 	c.cc.Conn.SetReadDeadline(longAgo)
 	if c.begun {
 		c.cc.Conn.SetWriteDeadline(longAgo)
-	}
-	if c.up != nil {
-		c.up.SetDeadline(longAgo)
 	}
 }
 

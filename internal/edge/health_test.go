@@ -192,10 +192,10 @@ func TestWaitingRequestGetsTheTargetThatBecomesFree(t *testing.T) {
 		check(t, r.apply(Table{Routes: []Route{route}}, false))
 		synctest.Wait()
 		s := r.lookup(appHost)
-		first := s.claim(ctx)
+		first := s.claim(contextEnd{ctx})
 		got := make(chan claim, 3)
 		for range 3 {
-			go func() { got <- s.claim(ctx) }()
+			go func() { got <- s.claim(contextEnd{ctx}) }()
 			synctest.Wait()
 		}
 		s.release(first.backend)
@@ -214,7 +214,7 @@ func TestWaitingRequestGetsTheTargetThatBecomesFree(t *testing.T) {
 			t.Errorf("claim %+v", last)
 		}
 		// Pausing sends everybody who waits away.
-		go func() { got <- s.claim(ctx) }()
+		go func() { got <- s.claim(contextEnd{ctx}) }()
 		synctest.Wait()
 		route.Serving = ServingPaused
 		check(t, r.apply(Table{Routes: []Route{route}}, false))

@@ -231,7 +231,7 @@ func TestTrustedTargetsServeBeforeTheFirstCheck(t *testing.T) {
 	})
 	route := Route{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{"i1", "127.0.0.1:1", Active}, {"i2", "127.0.0.1:2", Standby}}}
 	check(t, r.apply(Table{Routes: []Route{route}}, true))
-	if c := r.lookup(appHost).claim(t.Context()); c.backend == nil || c.backend.id != "i1" {
+	if c := r.lookup(appHost).claim(contextEnd{t.Context()}); c.backend == nil || c.backend.id != "i1" {
 		t.Errorf("claim %+v", c)
 	}
 	if st := r.status(); st.Targets["i2"].Health != Unknown {

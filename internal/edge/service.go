@@ -49,12 +49,16 @@ type claim struct {
 	failure *failure
 }
 
+// waitEnder tells when somebody does not wait for a place any more.
+type waitEnder interface{ waitEnd() <-chan struct{} }
+
 // claim takes a place at the least loaded healthy instance below MaxConcurrency (§12.2), waiting for one up to QueueWait when all
-// are full. Who gets a backend must release it.
-func (s *service) claim(ctx context.Context) claim {
+// are full, and up to Route.Hold when none is healthy. Who gets a backend must release it.
+func (s *service) claim(who waitEnder) claim {
 	s.mu.Lock()
 	c := s.take(nil)
-	if c.backend != nil || c.failure != failBusy || len(s.waiters) >= s.limits.QueueLength {
+	patience := s.patience(c)
+	if patience == 0 || len(s.waiters) >= s.limits.QueueLength {
 		s.mu.Unlock()
 		return c
 	}
@@ -62,37 +66,59 @@ func (s *service) claim(ctx context.Context) claim {
 	s.account(time.Now())
 	s.waiters = append(s.waiters, w)
 	s.mu.Unlock()
-	return s.wait(ctx, w)
+	return s.wait(w, patience, who.waitEnd())
 }
 
-// wait blocks until w got its claim, the wait became too long or ctx ended.
-func (s *service) wait(ctx context.Context, w *waiter) claim {
-	timer := time.NewTimer(s.limits.QueueWait)
+// patience is how long a request with claim c may wait in line; 0 when it has its answer.
+func (s *service) patience(c claim) time.Duration {
+	switch {
+	case c.failure == failBusy:
+		return s.limits.QueueWait
+	case c.failure == failNoInstance:
+		return c.route.Hold
+	}
+	return 0
+}
+
+// wait blocks until w got its claim, the wait became too long or nobody waits any more.
+func (s *service) wait(w *waiter, patience time.Duration, end <-chan struct{}) claim {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case c := <-w.got:
 		return c
 	case <-timer.C:
-	case <-ctx.Done():
+	case <-end:
 	}
-	if s.leave(w) {
-		return claim{route: s.currentRoute(), failure: failBusy}
+	if why := s.leave(w); why.failure != nil {
+		return why
 	}
 	return <-w.got
 }
 
-// leave takes w off the line; false means somebody else did and its claim is on the way.
-func (s *service) leave(w *waiter) bool {
+// leave takes w off the line and says what it waited for in vain; without a failure somebody else took it off and its claim is on
+// the way.
+func (s *service) leave(w *waiter) claim {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, other := range s.waiters {
 		if other == w {
 			s.account(time.Now())
 			s.waiters = append(s.waiters[:i], s.waiters[i+1:]...)
-			return true
+			return claim{route: s.route, failure: s.shortage()}
 		}
 	}
-	return false
+	return claim{}
+}
+
+// shortage tells what is missing while requests wait.
+func (s *service) shortage() *failure {
+	for _, b := range s.targets {
+		if b.phase == Active && b.judge.health == Healthy {
+			return failBusy
+		}
+	}
+	return failNoInstance
 }
 
 // claimOther takes a place at another instance than avoid, without waiting: for the one retry of a broken request.
@@ -195,7 +221,7 @@ func (s *service) forget(b *backend) {
 func (s *service) serveWaiters() {
 	for len(s.waiters) > 0 {
 		c := s.take(nil)
-		if c.failure == failBusy {
+		if s.patience(c) > 0 {
 			return
 		}
 		w := s.waiters[0]

@@ -27,6 +27,9 @@ type Route struct {
 	MaxConcurrency int
 	// RequestTimeout bounds one request from its first byte to the last one of the answer; 0 means 120 s (§19).
 	RequestTimeout time.Duration
+	// Hold is how long a request waits in line for a first healthy instance when there is none, as while a service wakes from zero;
+	// 0 answers at once that there is none.
+	Hold time.Duration
 	// NoUpgrade refuses WebSocket and every other upgrade with 403 (tag slipway:websockets=off, §19).
 	NoUpgrade bool
 	Health    HealthCheck
