@@ -101,6 +101,23 @@ func TestKilledAtEachStep(t *testing.T) {
 	}
 }
 
+// The address of a stopped instance whose log is unread belongs to the next one; a new driver that takes both up leaves it alone.
+func TestAddressOfAStoppedInstanceIsTakenAgain(t *testing.T) {
+	b := bench(t)
+	old := b.Serve()
+	b.HasLine(old.ID, "listening on 8080")
+	must(t, b.Stop(t.Context(), old.ID, time.Second))
+	b.Restart() // a new driver begins to give addresses from the first one again
+	young := b.Serve()
+	if unread, err := b.Unread(t.Context()); err != nil || len(unread) != 1 || young.Address != old.Address {
+		t.Fatalf("addresses %v and %v, %d unread, %v: this is no test", old.Address, young.Address, len(unread), err)
+	}
+	b.Restart()
+	if got := b.Get(young, "/"); got != "hello" {
+		t.Errorf("the instance answers %q", got)
+	}
+}
+
 // sweepAll stops everything and reads what logs are left.
 func sweepAll(t *testing.T, d *oci.Driver) {
 	t.Helper()

@@ -323,7 +323,11 @@ func (d *Driver) conclude(e *entry) {
 		err = d.layout.Group(d.names.instanceCgroup(e.id)).Kill(ctx)
 		err = errors.Join(err, shim.WriteExit(dir, exit))
 	}
-	if err = errors.Join(err, d.releaseKernel(ctx, e.id, e.address), d.releaseFiles(e.id)); err != nil {
+	address := e.address
+	if e.current().Stopped {
+		address = netip.Addr{} // it was released before this driver came; another instance may have it by now
+	}
+	if err = errors.Join(err, d.releaseKernel(ctx, e.id, address), d.releaseFiles(e.id)); err != nil {
 		d.cfg.Log.Error("release an ended instance", "instance_id", e.id, "error", err)
 	}
 	e.mu.Lock()
