@@ -339,3 +339,17 @@ func (s Service) Resume(t testing.TB) {
 	}
 	s.House.Await(t, s.ARN(), types.ServiceStatusRunning)
 }
+
+// Named finds the live service of a name.
+func (h *House) Named(name string) (Service, error) {
+	out, err := h.Apps.ListServices(context.Background(), &apprunner.ListServicesInput{})
+	if err != nil {
+		return Service{}, err
+	}
+	for _, s := range out.ServiceSummaryList {
+		if aws.ToString(s.ServiceName) == name {
+			return h.Describe(aws.ToString(s.ServiceArn))
+		}
+	}
+	return Service{}, fmt.Errorf("there is no service %s", name)
+}
