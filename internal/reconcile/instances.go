@@ -93,7 +93,15 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 	g.SetLimit(atOnce)
 	for n := range set {
 		g.Go(func() error {
-			started, err := r.Instances.Start(gctx, r.spec(svc, d, img, set[n].ID, capabilities(tags)))
+			spec := r.spec(svc, d, img, set[n].ID, capabilities(tags))
+			if svc.Instance.RoleARN != "" {
+				env, err := r.Credentials.Register(gctx, spec.ID, spec.ServiceARN, svc.Instance.RoleARN)
+				if err != nil {
+					return err
+				}
+				spec.Env = append(spec.Env, env...)
+			}
+			started, err := r.Instances.Start(gctx, spec)
 			if err != nil {
 				return fmt.Errorf("start instance %s: %w", set[n].ID, err)
 			}
@@ -196,6 +204,9 @@ func (r *Reconciler) stopAll(ctx context.Context, set []apprunner.Instance) erro
 		g.Go(func() error {
 			if err := r.stopOne(ctx, i.ID); err != nil {
 				return fmt.Errorf("stop instance %s: %w", i.ID, err)
+			}
+			if err := r.Credentials.Forget(ctx, i.ID); err != nil {
+				return err
 			}
 			return r.DB.Update(ctx, func(tx *store.Tx) error { return tx.DeleteInstance(i.ID) })
 		})

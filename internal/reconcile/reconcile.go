@@ -57,6 +57,13 @@ type certificates interface {
 	Certificates(ctx context.Context) ([]edge.Certificate, error)
 }
 
+// credentials lets instances act with their instance role (§18).
+type credentials interface {
+	Register(ctx context.Context, instanceID, serviceARN, roleARN string) (env []string, err error)
+	Forget(ctx context.Context, instanceID string) error
+	Keep(ctx context.Context, alive []string) error
+}
+
 // Config is what a Reconciler needs; every member without a default is required.
 type Config struct {
 	DB           *store.DB
@@ -67,6 +74,7 @@ type Config struct {
 	Router       router
 	Logs         logs
 	Certificates certificates
+	Credentials  credentials
 	Log          *slog.Logger
 
 	ScratchDir string // for checkouts; swept at start
@@ -103,7 +111,7 @@ type Reconciler struct {
 func New(c Config) (*Reconciler, error) {
 	switch {
 	case c.DB == nil, c.Repositories == nil, c.Builder == nil, c.Images == nil, c.Instances == nil, c.Router == nil,
-		c.Logs == nil, c.Certificates == nil, c.Log == nil, c.ScratchDir == "":
+		c.Logs == nil, c.Certificates == nil, c.Credentials == nil, c.Log == nil, c.ScratchDir == "":
 		return nil, errors.New("reconcile: a required member of Config is missing")
 	}
 	if c.Now == nil {

@@ -95,6 +95,9 @@ func (r *Reconciler) sweepInstances(ctx context.Context) error {
 	for _, i := range list {
 		real[i.ID] = true
 	}
+	if err := r.Credentials.Keep(ctx, keep); err != nil {
+		return err
+	}
 	return r.DB.Update(ctx, func(tx *store.Tx) (err error) {
 		for _, i := range rows {
 			switch {

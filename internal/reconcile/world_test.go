@@ -124,6 +124,15 @@ type noCertificates struct{}
 
 func (noCertificates) Certificates(context.Context) ([]edge.Certificate, error) { return nil, nil }
 
+// noCredentials is for services without a role.
+type noCredentials struct{}
+
+func (noCredentials) Register(context.Context, string, string, string) ([]string, error) {
+	return nil, errors.New("no roles here")
+}
+func (noCredentials) Forget(context.Context, string) error { return nil }
+func (noCredentials) Keep(context.Context, []string) error { return nil }
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
@@ -184,7 +193,7 @@ func (w *world) run(fault func(string)) {
 	w.t.Helper()
 	r, err := reconcile.New(reconcile.Config{
 		DB: w.db, Repositories: w.source, Builder: w.source, Images: w.images, Instances: w.machine.Driver(), Router: w.router, Logs: w.logs,
-		Certificates: noCertificates{}, Log: slog.New(slog.NewTextHandler(t0{w.t}, nil)), ScratchDir: filepath.Join(w.dir, "checkouts"),
+		Certificates: noCertificates{}, Credentials: noCredentials{}, Log: slog.New(slog.NewTextHandler(t0{w.t}, nil)), ScratchDir: filepath.Join(w.dir, "checkouts"),
 		StartTimeout: w.startTime, DrainTimeout: 10 * time.Second, StopGrace: 100 * time.Millisecond, Fault: fault, Keep: 3,
 	})
 	check(w.t, err)

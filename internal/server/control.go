@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os/signal"
 	"syscall"
 	"time"
@@ -45,17 +46,35 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.front.serve(ctx, l) })
+	g.Go(func() error { return serveHTTP(ctx, l, s.front.mux) })
 	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.logs.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
 		g.Go(func() error { return run(ctx) })
 	}
 	g.Go(func() error { return s.names.serveDNS(ctx, files) })
 	g.Go(func() error { return s.prune(ctx) })
+	g.Go(func() error { return s.serveCredentials(ctx) })
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}
 	return errors.Join(err, s.Close())
+}
+
+// serveCredentials answers instances that ask for the credentials of their role. A port that is taken is tried again: nothing but
+// credentials depends on it.
+func (s *System) serveCredentials(ctx context.Context) error {
+	at := s.driver.CredentialsAddr().String()
+	for ctx.Err() == nil {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
+		if err == nil {
+			err = serveHTTP(ctx, l, s.creds)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("instances cannot fetch credentials", "address", at, "err", err)
+			pause(ctx, 10*time.Second)
+		}
+	}
+	return nil
 }
 
 // pruneEvery is how often records whose time is over are dropped.

@@ -61,7 +61,7 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	ecr, err2 := api.NewECR(s.images)
 	logs, err3 := api.NewLogs(s.logs)
 	sts, err4 := api.NewSTS(s.iam)
-	ids, err5 := api.NewIAM(s.iam)
+	ids, err5 := api.NewIAM(api.IAMConfig{Directory: s.iam, InUse: s.needLinkedRole})
 	return []*api.Service{runner, ecr, logs, sts, ids}, errors.Join(err1, err2, err3, err4, err5)
 }
 
@@ -133,9 +133,9 @@ func (c edgeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// serve answers on the API listener until ctx ends.
-func (f *front) serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: f.mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+// serveHTTP answers on a listener until ctx ends, and lets requests in flight finish for a moment.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -145,7 +145,7 @@ func (f *front) serve(ctx context.Context, l net.Listener) error {
 	})
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("API listener: %w", err)
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ type System struct {
 	deploy  *imageDeployments
 	edge    *edge.Client
 	names   *names
+	creds   *iam.InstanceEndpoint
 	front   *front
 
 	closers []func() error
@@ -198,9 +199,12 @@ func (s *System) openWork(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.creds, err = iam.NewInstanceEndpoint(iam.InstanceEndpointConfig{Directory: s.iam, URL: oci.CredentialsURL, Log: s.log}); err != nil {
+		return err
+	}
 	s.work, err = reconcile.New(reconcile.Config{
 		DB: s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
-		Certificates: s.names, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
+		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, Retention: s.conf.Retention,
 		Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})

@@ -117,6 +117,14 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
+// CredentialsURL is where an instance finds the handler that is served at [Driver.CredentialsAddr].
+const CredentialsURL = "http://169.254.170.2/"
+
+// CredentialsAddr is the address at which to serve credentials to instances; only they can reach it from outside this machine.
+func (d *Driver) CredentialsAddr() netip.AddrPort {
+	return netip.AddrPortFrom(gateway(d.net.subnet), credentialsPort)
+}
+
 // Close lets go of the data directory: nothing of it is touched once Close has returned. Instances run on; open workspaces end.
 // It may be repeated.
 func (d *Driver) Close() error {

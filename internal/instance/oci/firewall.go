@@ -74,6 +74,7 @@ func (f *firewall) load(building []netip.Addr) error {
 	private := r.ranges("private", privateRanges)
 	allow := r.ranges("allow", f.allow)
 	servers := r.addresses("resolvers", f.resolvers)
+	f.prerouting(r)
 	f.input(r)
 	f.forward(r, never, private, allow, servers)
 	f.masquerade(r)
@@ -86,13 +87,36 @@ func (f *firewall) load(building []netip.Addr) error {
 	return nil
 }
 
-// input keeps instances from the host: replies and questions for names pass, nothing else.
+// credentialsService is where SDKs in an instance look for credentials: the only address beside loopback that they accept without
+// TLS. No interface has it; what is sent there comes to credentialsPort of the gateway.
+var credentialsService = netip.AddrFrom4([4]byte{169, 254, 170, 2})
+
+// credentialsPort is where the control plane answers for credentialsService, at the gateway's address.
+const credentialsPort = 51678
+
+// prerouting leads the credentials service to the gateway.
+func (f *firewall) prerouting(r *ruleset) {
+	c := r.chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, nftables.ChainPriorityNATDest)
+	r.rule(c, f.fromBridge(), destination(credentialsService), port(unix.IPPROTO_TCP, 80), leadTo(gateway(f.subnet), credentialsPort))
+}
+
+// leadTo changes a packet's destination.
+func leadTo(a netip.Addr, to uint16) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: 1, Data: a.AsSlice()},
+		&expr.Immediate{Register: 2, Data: binary.BigEndian.AppendUint16(nil, to)},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2},
+	}
+}
+
+// input keeps instances from the host: replies, questions for names and for credentials pass, nothing else.
 func (f *firewall) input(r *ruleset) {
 	c := r.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter)
 	gw := gateway(f.subnet)
 	r.rule(c, f.fromBridge(), established(), accept())
 	r.rule(c, f.fromBridge(), destination(gw), port(unix.IPPROTO_UDP, 53), accept())
 	r.rule(c, f.fromBridge(), destination(gw), port(unix.IPPROTO_TCP, 53), accept())
+	r.rule(c, f.fromBridge(), destination(gw), port(unix.IPPROTO_TCP, credentialsPort), accept())
 	r.rule(c, f.fromBridge(), reject())
 }
 
