@@ -62,7 +62,7 @@ type SessionIssuer struct {
 	PrincipalID string `json:"principalId"`
 	ARN         string `json:"arn"`
 	AccountID   string `json:"accountId"`
-	UserName    string `json:"userName"`
+	UserName    string `json:"userName,omitempty"`
 }
 
 // SessionAttributes are the facts of a session.
@@ -145,6 +145,14 @@ func identityOf(x *exchange) UserIdentity {
 		return u
 	}
 	u.SessionContext = &SessionContext{Attributes: SessionAttributes{CreationDate: p.Session.IssuedAt.UTC().Format(time.RFC3339), MFAAuthenticated: "false"}}
+	if issuer := p.Session.IssuerARN; issuer != "" {
+		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "Root", PrincipalID: p.Account, ARN: issuer, AccountID: p.Account}
+		if p.Session.UserID != "" {
+			u.SessionContext.SessionIssuer = &SessionIssuer{
+				Type: "IAMUser", PrincipalID: p.Session.UserID, ARN: issuer, AccountID: p.Account, UserName: issuer[strings.LastIndexByte(issuer, '/')+1:],
+			}
+		}
+	}
 	if p.Session.RoleARN != "" {
 		u.SessionContext.SessionIssuer = &SessionIssuer{
 			Type: "Role", PrincipalID: p.Session.RoleID, ARN: p.Session.RoleARN, AccountID: p.Account, UserName: p.Session.RoleName,

@@ -35,6 +35,7 @@ import (
 type door struct {
 	*endpoint
 	dir   *iam.Directory
+	inUse []iam.RoleUse
 	ahead atomic.Int64 // how far the directory's clock is ahead of the client's, in nanoseconds
 
 	mu      sync.Mutex
@@ -99,13 +100,16 @@ func newDoor(t *testing.T, configure ...func(*api.Config)) *door {
 		t.Fatal(err)
 	}
 	config := api.Config{Services: []*api.Service{appRunner}, Identities: dir, Audit: d, Account: account, Log: log}
-	for _, make := range []func(*iam.Directory) (*api.Service, error){api.NewIAM, api.NewSTS} {
-		s, err := make(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.Services = append(config.Services, s)
+	inUse := func(context.Context, string, string) ([]iam.RoleUse, error) { return d.inUse, nil }
+	identities, err := api.NewIAM(api.IAMConfig{Directory: dir, InUse: inUse})
+	if err != nil {
+		t.Fatal(err)
 	}
+	tokenService, err := api.NewSTS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Services = append(config.Services, identities, tokenService)
 	for _, f := range configure {
 		f(&config)
 	}

@@ -13,21 +13,35 @@ import (
 	wire "slipway.dev/slipway/internal/wire/iam"
 )
 
+// IAMConfig is what the IAM API needs. Directory is required.
+type IAMConfig struct {
+	Directory *iam.Directory
+	// InUse tells what still needs the service-linked role of a service, such as apprunner.amazonaws.com; nil: nothing ever does.
+	InUse func(ctx context.Context, account, service string) ([]iam.RoleUse, error)
+}
+
 // NewIAM returns Identity and Access Management (adjacent §2).
-func NewIAM(d *iam.Directory) (*Service, error) {
-	if d == nil {
+func NewIAM(c IAMConfig) (*Service, error) {
+	if c.Directory == nil {
 		return nil, errors.New("iam: a directory is required")
 	}
-	a := &identity{dir: d}
+	a := &identity{IAMConfig: c, dir: c.Directory}
 	actions := map[string]Action{}
 	a.addUsers(actions)
 	a.addGroups(actions)
 	a.addRoles(actions)
 	a.addPolicies(actions)
+	a.addLogins(actions)
+	a.addAccount(actions)
+	a.addSimulation(actions)
+	a.addLinkedRoles(actions)
 	return &Service{API: &wire.API, Actions: actions, Constraint: iam.CodeValidationError, Internal: "ServiceFailure"}, nil
 }
 
-type identity struct{ dir *iam.Directory }
+type identity struct {
+	IAMConfig
+	dir *iam.Directory
+}
 
 // query makes an action of IAM that answers with something; the permissions it needs follow from its name and input.
 func query[In, Out any](a *identity, name string, do func(context.Context, Call, *In) (*Out, error)) Action {
@@ -58,7 +72,10 @@ func (a *identity) permissions(ctx context.Context, c Call, name string, in any)
 	if member(in, "UserName")+member(in, "RoleName")+member(in, "GroupName") != "" {
 		set("iam:PolicyARN", "PolicyArn")
 	}
-	set("iam:PermissionsBoundary", "PermissionsBoundary")
+	if has(in, "PermissionsBoundary") {
+		delete(keys, boundaryKey) // what will be, not what is
+	}
+	set(boundaryKey, "PermissionsBoundary")
 	set("iam:AWSServiceName", "AWSServiceName")
 	for _, t := range tagsOf(in) {
 		keys["aws:RequestTag/"+val(t.Key)] = []string{val(t.Value)}
@@ -71,6 +88,9 @@ func (a *identity) permissions(ctx context.Context, c Call, name string, in any)
 	}
 	return []iam.Request{{Action: "iam:" + name, Resource: arn, Context: keys}}, nil
 }
+
+// boundaryKey lets policies demand that who is given rights is limited by a boundary: the one being set, or the one there is.
+const boundaryKey = "iam:PermissionsBoundary"
 
 // subject is the ARN a request is about, and the tags of what there is.
 func (a *identity) subject(ctx context.Context, c Call, name string, in any) (arn string, keys map[string][]string) {
@@ -93,7 +113,7 @@ func (a *identity) subject(ctx context.Context, c Call, name string, in any) (ar
 		return prefix + "user/*", nil
 	case has(in, "RoleName"):
 		if r, err := a.dir.GetRole(ctx, account, member(in, "RoleName")); err == nil {
-			return r.ARN(), resourceTags(r.Tags)
+			return r.ARN(), withBoundary(resourceTags(r.Tags), r.Boundary)
 		}
 		return prefix + "role" + path + member(in, "RoleName"), nil
 	case has(in, "GroupName"):
@@ -131,9 +151,16 @@ func iamPath(prefix string) string {
 
 func (a *identity) userSubject(ctx context.Context, account, path, name string) (string, map[string][]string) {
 	if u, err := a.dir.GetUser(ctx, account, name); err == nil {
-		return u.ARN(), resourceTags(u.Tags)
+		return u.ARN(), withBoundary(resourceTags(u.Tags), u.Boundary)
 	}
 	return "arn:aws:iam::" + account + ":user" + path + name, nil
+}
+
+func withBoundary(keys map[string][]string, arn string) map[string][]string {
+	if arn != "" {
+		keys[boundaryKey] = []string{arn}
+	}
+	return keys
 }
 
 func resourceTags(tags map[string]string) map[string][]string {

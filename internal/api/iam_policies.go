@@ -29,7 +29,7 @@ func (a *identity) addPolicies(m map[string]Action) {
 }
 
 func policyOut(p iam.Policy) *wire.Policy {
-	version, attached, bounded := iam.VersionID(p.DefaultVersion), int32(p.Attachments), int32(0) //nolint:gosec // counts of entities
+	version, attached, bounded := iam.VersionID(p.DefaultVersion), int32(p.Attachments), int32(p.Boundaries) //nolint:gosec // counts of entities
 	return &wire.Policy{
 		PolicyName: &p.Name, PolicyId: &p.ID, Arn: &p.ARN, Path: &p.Path, DefaultVersionId: &version, AttachmentCount: &attached,
 		PermissionsBoundaryUsageCount: &bounded, IsAttachable: &p.Attachable, Description: given(p.Description),
@@ -63,6 +63,7 @@ func (a *identity) listPolicies(ctx context.Context, c Call, in *wire.ListPolici
 	scope := val(in.Scope)
 	all, err := a.dir.ListPolicies(ctx, c.Scope.Account, iam.PolicyFilter{
 		AWS: scope == wire.PolicyScopeTypeAws, Local: scope == wire.PolicyScopeTypeLocal, OnlyAttached: val(in.OnlyAttached), PathPrefix: val(in.PathPrefix),
+		Use: iam.PolicyUse(val(in.PolicyUsageFilter)),
 	})
 	if err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ type holder struct {
 }
 
 func (a *identity) listEntitiesForPolicy(ctx context.Context, c Call, in *wire.ListEntitiesForPolicyRequest) (*wire.ListEntitiesForPolicyResponse, error) {
-	users, groups, roles, err := a.dir.EntitiesOf(ctx, c.Scope.Account, val(in.PolicyArn))
+	users, groups, roles, err := a.dir.EntitiesOf(ctx, c.Scope.Account, val(in.PolicyArn), iam.PolicyUse(val(in.PolicyUsageFilter)))
 	if err != nil {
 		return nil, err
 	}

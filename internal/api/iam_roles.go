@@ -11,7 +11,6 @@ import (
 
 func (a *identity) addRoles(m map[string]Action) {
 	m["CreateRole"] = query(a, "CreateRole", a.createRole)
-	m["CreateServiceLinkedRole"] = query(a, "CreateServiceLinkedRole", a.createServiceLinkedRole)
 	m["GetRole"] = query(a, "GetRole", a.getRole)
 	m["ListRoles"] = query(a, "ListRoles", a.listRoles)
 	m["UpdateRole"] = query(a, "UpdateRole", a.updateRole)
@@ -47,14 +46,6 @@ func (a *identity) createRole(ctx context.Context, c Call, in *wire.CreateRoleRe
 		return nil, err
 	}
 	return &wire.CreateRoleResponse{Role: roleOut(r)}, nil
-}
-
-func (a *identity) createServiceLinkedRole(ctx context.Context, c Call, in *wire.CreateServiceLinkedRoleRequest) (*wire.CreateServiceLinkedRoleResponse, error) {
-	r, err := a.dir.CreateServiceLinkedRole(ctx, c.Scope.Account, val(in.AWSServiceName), val(in.Description))
-	if err != nil {
-		return nil, err
-	}
-	return &wire.CreateServiceLinkedRoleResponse{Role: roleOut(r)}, nil
 }
 
 func (a *identity) getRole(ctx context.Context, c Call, in *wire.GetRoleRequest) (*wire.GetRoleResponse, error) {

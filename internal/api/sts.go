@@ -22,8 +22,9 @@ func NewSTS(d *iam.Directory) (*Service, error) {
 			// Everyone may know who they are: no policy can take that away.
 			"GetCallerIdentity": action(nothing[wire.GetCallerIdentityRequest], s.getCallerIdentity),
 			// The directory asks both the trust policy and the identity policies, which decide together.
-			"AssumeRole":      action(nothing[wire.AssumeRoleRequest], s.assumeRole),
-			"GetSessionToken": action(nothing[wire.GetSessionTokenRequest], s.getSessionToken),
+			"AssumeRole":         action(nothing[wire.AssumeRoleRequest], s.assumeRole),
+			"GetSessionToken":    action(nothing[wire.GetSessionTokenRequest], s.getSessionToken),
+			"GetFederationToken": action(s.mayFederate, s.getFederationToken),
 			"GetAccessKeyInfo": action(anything[wire.GetAccessKeyInfoRequest]("sts:GetAccessKeyInfo"),
 				s.getAccessKeyInfo),
 		},
@@ -46,17 +47,10 @@ func (s *sts) assumeRole(ctx context.Context, c Call, in *wire.AssumeRoleRequest
 	}
 	ask := iam.AssumeRoleInput{
 		RoleARN: val(in.RoleArn), SessionName: val(in.RoleSessionName), Duration: time.Duration(val(in.DurationSeconds)) * time.Second,
-		ExternalID: val(in.ExternalId), Tags: map[string]string{}, Context: c.context(nil),
+		ExternalID: val(in.ExternalId), Tags: sessionTags(in.Tags), Transitive: in.TransitiveTagKeys, SourceIdentity: val(in.SourceIdentity),
+		Context: c.context(nil),
 	}
-	if in.Policy != nil {
-		ask.Policies = []string{*in.Policy}
-	}
-	for _, p := range in.PolicyArns {
-		ask.PolicyARNs = append(ask.PolicyARNs, val(p.Arn))
-	}
-	for _, t := range in.Tags {
-		ask.Tags[val(t.Key)] = val(t.Value)
-	}
+	ask.Policies, ask.PolicyARNs = narrowing(in.Policy, in.PolicyArns)
 	cred, err := s.dir.AssumeRole(ctx, c.Principal, ask)
 	if err != nil {
 		return nil, err
@@ -64,6 +58,53 @@ func (s *sts) assumeRole(ctx context.Context, c Call, in *wire.AssumeRoleRequest
 	return &wire.AssumeRoleResponse{
 		Credentials:     credentialsOut(cred),
 		AssumedRoleUser: &wire.AssumedRoleUser{AssumedRoleId: &cred.Principal.ID, Arn: &cred.Principal.ARN},
+		SourceIdentity:  given(cred.Principal.Session.SourceIdentity),
+	}, nil
+}
+
+func sessionTags(tags []wire.Tag) map[string]string {
+	out := make(map[string]string, len(tags))
+	for _, t := range tags {
+		out[val(t.Key)] = val(t.Value)
+	}
+	return out
+}
+
+// narrowing are the session policies of a request: documents and ARNs.
+func narrowing(document *string, list []wire.PolicyDescriptorType) (documents, arns []string) {
+	if document != nil {
+		documents = []string{*document}
+	}
+	for _, p := range list {
+		arns = append(arns, val(p.Arn))
+	}
+	return documents, arns
+}
+
+func (s *sts) mayFederate(_ context.Context, c Call, in *wire.GetFederationTokenRequest) ([]iam.Request, error) {
+	keys := map[string][]string{}
+	for _, t := range in.Tags {
+		keys["aws:RequestTag/"+val(t.Key)] = []string{val(t.Value)}
+		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], val(t.Key))
+	}
+	resource := iam.FederatedARN(c.Scope.Account, val(in.Name))
+	asked := []iam.Request{{Action: "sts:GetFederationToken", Resource: resource, Context: keys}}
+	if len(in.Tags) > 0 {
+		asked = append(asked, iam.Request{Action: "sts:TagSession", Resource: resource, Context: keys})
+	}
+	return asked, nil
+}
+
+func (s *sts) getFederationToken(ctx context.Context, c Call, in *wire.GetFederationTokenRequest) (*wire.GetFederationTokenResponse, error) {
+	ask := iam.FederationInput{Name: val(in.Name), Duration: time.Duration(val(in.DurationSeconds)) * time.Second, Tags: sessionTags(in.Tags)}
+	ask.Policies, ask.PolicyARNs = narrowing(in.Policy, in.PolicyArns)
+	cred, err := s.dir.FederationToken(ctx, c.Principal, ask)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.GetFederationTokenResponse{
+		Credentials:   credentialsOut(cred),
+		FederatedUser: &wire.FederatedUser{FederatedUserId: &cred.Principal.ID, Arn: &cred.Principal.ARN},
 	}, nil
 }
 

@@ -28,6 +28,10 @@ type Entity struct {
 // AttachedPolicy is a managed policy as an entity has it.
 type AttachedPolicy struct{ Name, ARN string }
 
+func attachedPolicy(arn string) AttachedPolicy {
+	return AttachedPolicy{Name: arn[strings.LastIndex(arn, "/")+1:], ARN: arn}
+}
+
 // maxAttached is AWS's quota of managed policies per entity.
 const maxAttached = 10
 
@@ -112,7 +116,7 @@ func (d *Directory) AttachedPolicies(ctx context.Context, e Entity, pathPrefix s
 		for _, arn := range arns {
 			_, resource, _ := strings.Cut(arn, ":policy")
 			if strings.HasPrefix(resource, pathPrefix) {
-				out = append(out, AttachedPolicy{Name: arn[strings.LastIndex(arn, "/")+1:], ARN: arn})
+				out = append(out, attachedPolicy(arn))
 			}
 		}
 		return err
@@ -120,14 +124,17 @@ func (d *Directory) AttachedPolicies(ctx context.Context, e Entity, pathPrefix s
 	return out, err
 }
 
-// EntitiesOf lists the names of the users, groups and roles of an account that have a managed policy.
-func (d *Directory) EntitiesOf(ctx context.Context, account, arn string) (users []User, groups []Group, roles []Role, err error) {
+// EntitiesOf lists the users, groups and roles of an account that have a managed policy, attached or as their boundary as use
+// says; no use means either.
+func (d *Directory) EntitiesOf(ctx context.Context, account, arn string, use PolicyUse) (users []User, groups []Group, roles []Role, err error) {
 	err = d.db.View(ctx, func(tx *store.Tx) error {
 		if _, err := d.getPolicy(tx, account, arn); err != nil {
 			return err
 		}
-		const having = ` WHERE account = $1 AND id IN (SELECT owner FROM iam_attachments WHERE policy_arn = $2) ORDER BY folded`
+		const attached = `id IN (SELECT owner FROM iam_attachments WHERE policy_arn = $2)`
 		args := []any{account, arn}
+		condition := map[PolicyUse]string{UsePermissions: attached, UseBoundary: `boundary = $2`, "": `(` + attached + ` OR boundary = $2)`}[use]
+		having := ` WHERE account = $1 AND ` + condition + ` ORDER BY folded`
 		err := tx.Each(`SELECT `+userColumns+` FROM iam_users`+having, args, func(row store.Row) error {
 			u, err := scanUser(row)
 			users = append(users, u)
@@ -136,8 +143,10 @@ func (d *Directory) EntitiesOf(ctx context.Context, account, arn string) (users 
 		if err != nil {
 			return err
 		}
-		if groups, err = selectGroups(tx, having, args...); err != nil {
-			return err
+		if use != UseBoundary { // groups have none
+			if groups, err = selectGroups(tx, ` WHERE account = $1 AND `+attached+` ORDER BY folded`, args...); err != nil {
+				return err
+			}
 		}
 		return tx.Each(`SELECT `+roleColumns+` FROM iam_roles`+having, args, func(row store.Row) error {
 			r, err := scanRole(row)

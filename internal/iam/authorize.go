@@ -12,54 +12,54 @@ import (
 )
 
 // Authorize answers nil when the principal may do what the request asks, and an *apprunner.Error with CodeAccessDenied in the
-// form of §1.3 when it may not. Nothing is allowed that no policy allows; root of the resource's account is always allowed. The
-// keys about the principal and the time are filled in here, those about the call (aws:SourceIp and its kin) and the resource by
+// form of §1.3 when it may not. Nothing is allowed that no policy allows; root of the resource's account may do everything that the
+// account may. The keys about the principal and the time are filled in here, those about the call (aws:SourceIp and its kin) and the resource by
 // the caller.
 func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error {
-	if p.Type == TypeRoot && sameAccount(p.Account, q.Resource) {
-		return nil
-	}
 	set, tags, err := d.policiesOf(ctx, p)
 	if err != nil {
 		return fmt.Errorf("read the policies of %s: %w", p.ARN, err)
 	}
 	q.Context = d.principalContext(p, tags, q.Context)
-	if sameAccount(p.Account, q.Resource) && set.Decide(q) == Allow {
+	same := sameAccount(p.Account, q.Resource)
+	if q.ResourcePolicy == "" || p.Type == TypeRoot && same {
+		if same && set.Decide(q) == Allow {
+			return nil
+		}
+		return Denied(p, q)
+	}
+	doc, err := d.parsed.parse(q.ResourcePolicy, ResourcePolicy)
+	if err != nil {
+		return fmt.Errorf("policy of %s: %w", q.Resource, err)
+	}
+	if set.allowsWith(doc, p.caller(), q, same, same) {
 		return nil
 	}
 	return Denied(p, q)
 }
 
-// AuthorizeResource is Authorize for a resource with a policy of its own, such as an image repository; an empty policy is none
-// (adjacent §2.4, steps 1, 3, 5 and 8). Within one account either side may allow, where the resource's policy names the caller
-// itself; across accounts both must. A Deny on either side wins.
+// AuthorizeResource is Authorize for a resource with this policy of its own; an empty one is none.
 func (d *Directory) AuthorizeResource(ctx context.Context, p Principal, q Request, policy string) error {
-	if policy == "" || p.Type == TypeRoot && sameAccount(p.Account, q.Resource) {
-		return d.Authorize(ctx, p, q)
-	}
-	doc, err := d.parsed.parse(policy, ResourcePolicy)
-	if err != nil {
-		return fmt.Errorf("policy of %s: %w", q.Resource, err)
-	}
-	set, tags, err := d.policiesOf(ctx, p)
-	if err != nil {
-		return fmt.Errorf("read the policies of %s: %w", p.ARN, err)
-	}
-	q.Context = d.principalContext(p, tags, q.Context)
-	resource, direct := DecideFor(doc, p.caller(), q)
-	identity := set.Decide(q)
+	q.ResourcePolicy = policy
+	return d.Authorize(ctx, p, q)
+}
+
+// allowsWith decides where a resource has a policy of its own, such as an image repository or a role's trust (adjacent §2.4, steps
+// 3, 5 and 8). A Deny on either side wins. Within one account the resource's policy suffices where it names the caller itself;
+// otherwise both sides must allow, or the caller's alone where alone says so.
+func (s PolicySet) allowsWith(doc Document, caller Caller, q Request, same, alone bool) bool {
+	resource, direct := DecideFor(doc, caller, q)
+	identity := s.Decide(q)
 	if resource == ExplicitDeny || identity == ExplicitDeny {
-		return Denied(p, q)
+		return false
 	}
-	if direct && sameAccount(p.Account, q.Resource) {
-		// Named itself, the caller needs no identity policy and is not limited by its boundary; what narrows its session still does.
-		set.Identity, set.Boundary = []Document{doc}, nil
-		identity = set.decideFor(p.caller(), q)
+	if direct && same {
+		// Named itself, the caller needs no identity policy and is not limited by its boundary; what narrows its session or its
+		// account still does.
+		s.Identity, s.Boundary = []Document{doc}, nil
+		identity = s.decideFor(caller, q)
 	}
-	if identity == Allow && (resource == Allow || sameAccount(p.Account, q.Resource)) {
-		return nil
-	}
-	return Denied(p, q)
+	return identity == Allow && (resource == Allow || alone)
 }
 
 // Denied is the refusal of a request (§1.3).
@@ -94,6 +94,7 @@ func (d *Directory) principalContext(p Principal, tags map[string]string, known 
 	set("aws:CurrentTime", now.Format(time.RFC3339))
 	set("aws:EpochTime", strconv.FormatInt(now.Unix(), 10))
 	if p.Session != nil {
+		set("aws:SourceIdentity", p.Session.SourceIdentity)
 		set("aws:TokenIssueTime", p.Session.IssuedAt.UTC().Format(time.RFC3339))
 	}
 	for k, v := range tags {
@@ -126,9 +127,14 @@ func (d *Directory) policiesOf(ctx context.Context, p Principal) (set PolicySet,
 		var boundary string
 		switch p.Type {
 		case TypeRoot:
-			set.Identity, err = d.parseAll([]string{allowEverything}, IdentityPolicy)
-			return err
-		case TypeUser, TypeFederatedUser:
+			if set.Identity, err = d.parseAll([]string{allowEverything}, IdentityPolicy); err != nil {
+				return err
+			}
+		case TypeFederatedUser:
+			if owners, boundary, tags, err = d.federatedOwners(tx, p, &set); err != nil {
+				return err
+			}
+		case TypeUser:
 			if owners, boundary, tags, err = userOwners(tx, p.ID); err != nil {
 				return err
 			}
@@ -146,10 +152,13 @@ func (d *Directory) policiesOf(ctx context.Context, p Principal) (set PolicySet,
 			}
 			set.Identity = append(set.Identity, docs...)
 		}
-		set.Boundary, err = d.boundary(tx, boundary)
+		if set.Boundary, err = d.boundary(tx, boundary); err != nil || p.serviceLinked() {
+			return err
+		}
+		set.Limits, err = d.limits(tx, p.Account)
 		return err
 	})
-	if err == nil && p.Session != nil && len(p.Session.Policies) > 0 {
+	if err == nil && p.Session != nil && (len(p.Session.Policies) > 0 || p.Type == TypeFederatedUser) {
 		set.Session, err = d.parseAll(p.Session.Policies, IdentityPolicy)
 	}
 	return set, tags, err

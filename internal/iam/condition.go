@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -49,6 +50,9 @@ var operators = map[string]operator{
 	"NotIpAddress":              {family: "IpAddress", negated: true},
 	"Null":                      {family: "Null"},
 }
+
+// OperatorNames are the condition operators without prefix and suffix.
+func OperatorNames() []string { return slices.Sorted(maps.Keys(operators)) }
 
 func parseOperator(name string) (operator, error) {
 	set, rest, found := strings.Cut(name, ":")

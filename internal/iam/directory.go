@@ -19,6 +19,8 @@ type Config struct {
 	// under an earlier one; without it no stored access key can be used again.
 	KeyFile string
 	Log     *slog.Logger
+	// Passwords is what console passwords must be like.
+	Passwords PasswordPolicy
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -31,6 +33,9 @@ type Directory struct {
 	seal    sealer
 	managed managedPolicies
 	parsed  documentCache
+
+	passwords PasswordPolicy
+	guesses   guesses
 
 	mu   sync.Mutex
 	uses map[string]keyUse
@@ -54,7 +59,7 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the managed policies: %w", err)
 	}
-	d := &Directory{db: c.DB, log: c.Log, now: c.Now, managed: managed, uses: make(map[string]keyUse)}
+	d := &Directory{db: c.DB, log: c.Log, now: c.Now, managed: managed, passwords: c.Passwords, uses: make(map[string]keyUse)}
 	sealed, err := d.anythingSealed(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +94,7 @@ func (d *Directory) Run(ctx context.Context) error {
 func (d *Directory) anythingSealed(ctx context.Context) (found bool, err error) {
 	err = d.db.View(ctx, func(tx *store.Tx) error {
 		var id string
-		found, err = tx.Get(`SELECT id FROM iam_access_keys LIMIT 1`, nil, &id)
+		found, err = tx.Get(`SELECT id FROM iam_access_keys UNION ALL SELECT owner FROM iam_logins LIMIT 1`, nil, &id)
 		return err
 	})
 	return found, err

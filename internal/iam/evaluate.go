@@ -13,6 +13,8 @@ type Request struct {
 	ToBe bool
 	// Context holds the condition keys that are present, in any case. A missing key and one without values are the same.
 	Context map[string][]string
+	// ResourcePolicy is the document of the resource's own policy, where its kind has one and it has one.
+	ResourcePolicy string
 }
 
 // Decision is what a set of policies says.
@@ -32,6 +34,8 @@ type PolicySet struct {
 	// Boundary and Session limit what Identity allows; each must allow as well.
 	Boundary []Document
 	Session  []Document
+	// Limits are set from outside the account and bind everybody in it.
+	Limits []Document
 }
 
 // Decide evaluates the set: an explicit Deny anywhere wins, then every limit must allow, then an identity policy must. It is pure,
@@ -47,7 +51,7 @@ func (s PolicySet) decideFor(caller Caller, q Request) Decision {
 
 func (s PolicySet) decide(c *evalContext) Decision {
 	identity := c.evaluate(s.Identity)
-	limits := [][]Document{s.Boundary, s.Session}
+	limits := [][]Document{s.Limits, s.Boundary, s.Session}
 	allowed := identity == Allow
 	if identity == ExplicitDeny {
 		return ExplicitDeny
@@ -162,10 +166,14 @@ func (c *evalContext) pattern(p string, variables bool) (glob, bool) {
 	var g glob
 	for p != "" {
 		start := strings.Index(p, "${")
-		end := strings.Index(p, "}")
-		if start < 0 || end < start {
+		end := -1
+		if start >= 0 {
+			end = strings.Index(p[start:], "}")
+		}
+		if end < 0 {
 			return append(g, parseGlob(p)...), true
 		}
+		end += start
 		g = append(g, parseGlob(p[:start])...)
 		value, ok := c.variable(p[start+2 : end])
 		if !ok {

@@ -24,6 +24,7 @@ type Policy struct {
 	DefaultVersion int
 	Attachable     bool
 	Attachments    int
+	Boundaries     int // users and roles that have it as their permissions boundary
 	Tags           map[string]string
 	Created        time.Time
 	Updated        time.Time
@@ -95,12 +96,13 @@ func insertVersion(tx *store.Tx, policyID string, n int, document string, at tim
 }
 
 const policyColumns = `p.id, p.account, p.arn, p.name, p.path, p.description, p.default_version, p.tags, p.created, p.updated,
-	(SELECT count(*) FROM iam_attachments a WHERE a.policy_arn = p.arn)`
+	(SELECT count(*) FROM iam_attachments a WHERE a.policy_arn = p.arn),
+	(SELECT count(*) FROM iam_users u WHERE u.boundary = p.arn) + (SELECT count(*) FROM iam_roles r WHERE r.boundary = p.arn)`
 
 func scanPolicy(row store.Row) (p Policy, err error) {
 	var tags string
 	var created, updated int64
-	err = row.Scan(&p.ID, &p.Account, &p.ARN, &p.Name, &p.Path, &p.Description, &p.DefaultVersion, &tags, &created, &updated, &p.Attachments)
+	err = row.Scan(&p.ID, &p.Account, &p.ARN, &p.Name, &p.Path, &p.Description, &p.DefaultVersion, &tags, &created, &updated, &p.Attachments, &p.Boundaries)
 	p.Attachable, p.Tags, p.Created, p.Updated = true, decodeTags(tags), store.Time(created), store.Time(updated)
 	return p, err
 }
@@ -113,7 +115,7 @@ func noSuchPolicy(arn string) error {
 func (d *Directory) getPolicy(tx *store.Tx, account, arn string) (p Policy, err error) {
 	if m, ok := d.managed[arn]; ok {
 		p = m.Policy
-		p.Attachments, err = countAttachments(tx, account, arn)
+		p.Attachments, p.Boundaries, err = countUses(tx, account, arn)
 		return p, err
 	}
 	found := false
@@ -128,12 +130,13 @@ func (d *Directory) getPolicy(tx *store.Tx, account, arn string) (p Policy, err 
 	return p, err
 }
 
-// countAttachments counts the entities of one account that have an AWS managed policy.
-func countAttachments(tx *store.Tx, account, arn string) (n int, err error) {
-	_, err = tx.Get(`SELECT count(*) FROM iam_attachments a WHERE a.policy_arn = $1 AND a.owner IN (
-		SELECT id FROM iam_users WHERE account = $2 UNION ALL SELECT id FROM iam_groups WHERE account = $2 UNION ALL SELECT id FROM iam_roles WHERE account = $2)`,
-		[]any{arn, account}, &n)
-	return n, err
+// countUses counts the entities of one account that have an AWS managed policy, and those that have it as their boundary.
+func countUses(tx *store.Tx, account, arn string) (attached, boundaries int, err error) {
+	_, err = tx.Get(`SELECT (SELECT count(*) FROM iam_attachments a WHERE a.policy_arn = $1 AND a.owner IN (
+		SELECT id FROM iam_users WHERE account = $2 UNION ALL SELECT id FROM iam_groups WHERE account = $2 UNION ALL SELECT id FROM iam_roles WHERE account = $2)),
+		(SELECT count(*) FROM iam_users WHERE account = $2 AND boundary = $1) + (SELECT count(*) FROM iam_roles WHERE account = $2 AND boundary = $1)`,
+		[]any{arn, account}, &attached, &boundaries)
+	return attached, boundaries, err
 }
 
 // ownPolicy is a managed policy the account may change.
@@ -173,11 +176,29 @@ func (d *Directory) GetPolicy(ctx context.Context, account, arn string) (p Polic
 	return p, err
 }
 
+// PolicyUse is what a managed policy is used for.
+type PolicyUse string
+
+// The uses of managed policies; none means any.
+const (
+	UsePermissions PolicyUse = "PermissionsPolicy"
+	UseBoundary    PolicyUse = "PermissionsBoundary"
+)
+
+// used tells whether a policy is used as the filter asks.
+func (f PolicyFilter) used(p Policy) bool {
+	if f.Use == UseBoundary {
+		return p.Boundaries > 0
+	}
+	return !f.OnlyAttached || p.Attachments > 0
+}
+
 // PolicyFilter says which managed policies ListPolicies lists.
 type PolicyFilter struct {
 	AWS, Local   bool // whose: both false means both
 	OnlyAttached bool
 	PathPrefix   string
+	Use          PolicyUse
 }
 
 // ListPolicies lists managed policies: the account's own by name, then AWS's.
@@ -199,7 +220,7 @@ func (d *Directory) ListPolicies(ctx context.Context, account string, f PolicyFi
 		}
 		for _, m := range d.managed.sorted() {
 			p := m.Policy
-			if p.Attachments, err = countAttachments(tx, account, p.ARN); err != nil {
+			if p.Attachments, p.Boundaries, err = countUses(tx, account, p.ARN); err != nil {
 				return err
 			}
 			all = append(all, p)
@@ -207,7 +228,7 @@ func (d *Directory) ListPolicies(ctx context.Context, account string, f PolicyFi
 		return nil
 	})
 	for _, p := range all {
-		if strings.HasPrefix(p.Path, f.PathPrefix) && (!f.OnlyAttached || p.Attachments > 0) {
+		if strings.HasPrefix(p.Path, f.PathPrefix) && f.used(p) {
 			out = append(out, p)
 		}
 	}
@@ -228,6 +249,8 @@ func (d *Directory) DeletePolicy(ctx context.Context, account, arn string) error
 		switch {
 		case p.Attachments > 0:
 			return apprunner.Errorf(CodeDeleteConflict, "Cannot delete a policy attached to entities.")
+		case p.Boundaries > 0:
+			return apprunner.Errorf(CodeDeleteConflict, "Cannot delete a policy that is the permissions boundary of %d users or roles.", p.Boundaries)
 		case len(versions) > 1:
 			return apprunner.Errorf(CodeDeleteConflict, "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy.")
 		}

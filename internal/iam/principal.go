@@ -39,6 +39,14 @@ type Session struct {
 	// Policies narrow the session: what they do not allow is denied whatever the role allows (adjacent §2.4, step 6).
 	Policies []string          `json:"policies,omitempty"`
 	Tags     map[string]string `json:"tags,omitempty"`
+	// UserID is the user whose rights a federated user has at most; empty for root's.
+	UserID string `json:"userId,omitempty"`
+	// IssuerARN names who vouched for a federated user.
+	IssuerARN string `json:"issuerArn,omitempty"`
+	// SourceIdentity is set once, when the first role is assumed, and stays for the roles that session assumes.
+	SourceIdentity string `json:"sourceIdentity,omitempty"`
+	// Transitive names the tags that the roles this session assumes have as well.
+	Transitive []string `json:"transitive,omitempty"`
 	// InstanceID is the instance of a service that the session was made for; the session ends with it.
 	InstanceID string `json:"instanceId,omitempty"`
 }

@@ -292,7 +292,7 @@ func (d *Directory) RemoveServiceLinkedRole(ctx context.Context, account, name s
 			return err
 		}
 		if r.Service == "" {
-			return apprunner.Errorf(CodeInvalidInput, "The role %s is not service-linked; use DeleteRole.", clip(name))
+			return notLinked(name)
 		}
 		if err := tx.Exec(`DELETE FROM iam_attachments WHERE owner = $1`, r.ID); err != nil {
 			return err

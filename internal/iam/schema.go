@@ -100,4 +100,25 @@ var migrations = []string{
 		service TEXT NOT NULL,
 		created BIGINT NOT NULL
 	)`,
+	`CREATE TABLE iam_logins (
+		owner TEXT PRIMARY KEY,
+		hash TEXT NOT NULL,
+		reset BIGINT NOT NULL,
+		created BIGINT NOT NULL
+	)`,
+	`CREATE TABLE iam_aliases (
+		account TEXT PRIMARY KEY,
+		alias TEXT NOT NULL UNIQUE
+	)`,
+	`CREATE TABLE iam_limits (
+		account TEXT PRIMARY KEY,
+		policies TEXT NOT NULL
+	)`,
+	`CREATE TABLE iam_deletions (
+		id TEXT PRIMARY KEY,
+		account TEXT NOT NULL,
+		reason TEXT NOT NULL,
+		resources TEXT NOT NULL,
+		created BIGINT NOT NULL
+	)`,
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"time"
 
@@ -44,8 +45,11 @@ type AssumeRoleInput struct {
 	Policies    []string      // session policies, documents
 	PolicyARNs  []string      // session policies, managed ones by ARN
 	Tags        map[string]string
-	ExternalID  string
-	Context     map[string][]string // condition keys about the call
+	// Transitive names those of the tags that the roles assumed with the session have as well.
+	Transitive     []string
+	ExternalID     string
+	SourceIdentity string
+	Context        map[string][]string // condition keys about the call
 }
 
 var sessionNameForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
@@ -55,7 +59,19 @@ func (d *Directory) AssumeRole(ctx context.Context, caller Principal, in AssumeR
 	if !sessionNameForm.MatchString(in.SessionName) {
 		return Credentials{}, apprunner.Errorf(CodeValidationError, "RoleSessionName must have 2 to 64 characters of letters, digits and =,.@_-")
 	}
+	in.Tags = maps.Clone(in.Tags)
+	if in.Tags == nil {
+		in.Tags = map[string]string{}
+	}
 	if err := checkTags(in.Tags); err != nil {
+		return Credentials{}, err
+	}
+	for _, k := range in.Transitive {
+		if _, given := in.Tags[k]; !given {
+			return Credentials{}, apprunner.Errorf(CodeInvalidInput, "The transitive tag key %s is not among the tags.", clip(k))
+		}
+	}
+	if err := in.inherit(caller.Session); err != nil {
 		return Credentials{}, err
 	}
 	if in.Duration == 0 {
@@ -77,7 +93,51 @@ func (d *Directory) AssumeRole(ctx context.Context, caller Principal, in AssumeR
 	if err != nil {
 		return Credentials{}, err
 	}
-	return d.issue(d.roleSession(role, in.SessionName, in.Tags, policies), in.Duration)
+	p := d.roleSession(role, in.SessionName, in.Tags, policies)
+	p.Session.SourceIdentity, p.Session.Transitive = in.SourceIdentity, in.Transitive
+	return d.issue(p, in.Duration)
+}
+
+// inherit takes over what a session hands on to the roles it assumes: its source identity and its transitive tags.
+func (in *AssumeRoleInput) inherit(s *Session) error {
+	if s == nil {
+		return nil
+	}
+	if s.SourceIdentity != "" {
+		if in.SourceIdentity != "" && in.SourceIdentity != s.SourceIdentity {
+			return apprunner.Errorf(apprunner.CodeAccessDenied, "The source identity of a session cannot be changed.")
+		}
+		in.SourceIdentity = s.SourceIdentity
+	}
+	for _, k := range s.Transitive {
+		if _, given := in.Tags[k]; given {
+			return apprunner.Errorf(CodeInvalidInput, "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session: %s", clip(k))
+		}
+		in.Tags[k] = s.Tags[k]
+		in.Transitive = append(in.Transitive, k)
+	}
+	return nil
+}
+
+// asks are the rights that assuming a role needs of both sides: tags become aws:PrincipalTag keys of the session and a source
+// identity aws:SourceIdentity, so setting them are rights of their own.
+func (in AssumeRoleInput) asks(keys map[string][]string) []string {
+	actions := []string{ActionAssumeRole}
+	if in.SourceIdentity != "" {
+		actions = append(actions, actionSetSourceIdentity)
+		keys["sts:SourceIdentity"] = []string{in.SourceIdentity}
+	}
+	if len(in.Tags) > 0 {
+		actions = append(actions, actionTagSession)
+	}
+	for k, v := range in.Tags {
+		keys["aws:RequestTag/"+k] = []string{v}
+		keys["aws:TagKeys"] = append(keys["aws:TagKeys"], k)
+	}
+	if len(in.Transitive) > 0 {
+		keys["sts:TransitiveTagKeys"] = in.Transitive
+	}
+	return actions
 }
 
 // roleSession is the principal of a session of a role.
@@ -142,20 +202,8 @@ func (d *Directory) assumable(ctx context.Context, caller Principal, in AssumeRo
 	if err != nil {
 		return Role{}, fmt.Errorf("trust policy of %s: %w", in.RoleARN, err)
 	}
-	actions := []string{ActionAssumeRole}
-	if len(in.Tags) > 0 {
-		// Tags become aws:PrincipalTag keys of the session, so setting them is a right of its own.
-		actions = append(actions, actionTagSession)
-		for k, v := range in.Tags {
-			q.Context["aws:RequestTag/"+k] = []string{v}
-			q.Context["aws:TagKeys"] = append(q.Context["aws:TagKeys"], k)
-		}
-	}
-	for _, q.Action = range actions {
-		trust, direct := DecideFor(doc, caller.caller(), q)
-		identity := set.Decide(q)
-		direct = direct && caller.Account == role.Account
-		if trust != Allow || identity == ExplicitDeny || identity != Allow && !direct {
+	for _, q.Action = range in.asks(q.Context) {
+		if !set.allowsWith(doc, caller.caller(), q, caller.Account == role.Account, false) {
 			return Role{}, Denied(caller, q)
 		}
 	}

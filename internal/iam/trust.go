@@ -76,7 +76,10 @@ func (c *evalContext) isCaller(named string) bool {
 // ActionAssumeRole is what trust policies allow.
 const ActionAssumeRole = "sts:AssumeRole"
 
-const actionTagSession = "sts:TagSession"
+const (
+	actionTagSession        = "sts:TagSession"
+	actionSetSourceIdentity = "sts:SetSourceIdentity"
+)
 
 // RoleTrusts tells whether a role exists and whether its trust policy lets a service, such as build.apprunner.amazonaws.com or
 // tasks.apprunner.amazonaws.com, assume it (§18).

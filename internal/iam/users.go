@@ -155,6 +155,7 @@ func (d *Directory) DeleteUser(ctx context.Context, account, name string) error 
 		err = refuseWhile(tx, u.ID, []dependent{
 			{`SELECT 1 FROM iam_access_keys WHERE user_id = $1 LIMIT 1`, "must delete access keys first."},
 			{`SELECT 1 FROM iam_members WHERE user_id = $1 LIMIT 1`, "must remove users from group first."},
+			{`SELECT 1 FROM iam_logins WHERE owner = $1 LIMIT 1`, "must delete login profile first."},
 			attachedFirst, inlineFirst,
 		})
 		if err != nil {
