@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -10,11 +11,11 @@ import (
 	wire "slipway.dev/slipway/internal/wire/apprunner"
 )
 
-// services is what the App Runner API needs of the control room: a method an action.
+// services is what the App Runner API needs of the control room for services: a method an action.
 type services interface {
 	CreateService(context.Context, apprunner.Scope, apprunner.CreateServiceInput) (apprunner.Service, string, error)
 	DescribeService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, error)
-	ListServices(context.Context, apprunner.Scope) ([]apprunner.Service, error)
+	ListServices(ctx context.Context, sc apprunner.Scope, after apprunner.Place, limit int) ([]apprunner.ServiceSummary, error)
 	UpdateService(context.Context, apprunner.Scope, apprunner.UpdateServiceInput) (apprunner.Service, string, error)
 	StartDeployment(ctx context.Context, sc apprunner.Scope, arn string, automatic bool, version string) (string, error)
 	PauseService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, string, error)
@@ -24,12 +25,21 @@ type services interface {
 	TagResource(ctx context.Context, sc apprunner.Scope, arn string, tags []apprunner.Tag) error
 	UntagResource(ctx context.Context, sc apprunner.Scope, arn string, keys []string) error
 	ListTagsForResource(ctx context.Context, sc apprunner.Scope, arn string) ([]apprunner.Tag, error)
-	DescribeAutoScalingConfiguration(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.AutoScalingConfiguration, error)
+}
+
+// actions are all of the control room that the App Runner API needs.
+type actions interface {
+	services
+	autoScalings
+	observabilities
+	connections
+	vpcs
+	customDomains
 }
 
 // AppRunnerConfig is what the App Runner API needs. Control and Tokens are required.
 type AppRunnerConfig struct {
-	Control services
+	Control actions
 	Tokens  *Tokens
 	// LowerCaseStatuses spells the statuses of auto scaling configurations in lower case for every client, not only for Terraform
 	// (§27, conflict 11).
@@ -47,7 +57,7 @@ func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 		return nil, errors.New("app runner API: Control and Tokens are required")
 	}
 	a := &appRunner{c}
-	return listedErrors(&Service{
+	s := &Service{
 		API:        &wire.API,
 		Constraint: apprunner.CodeInvalidRequest,
 		Internal:   apprunner.CodeInternal,
@@ -60,17 +70,17 @@ func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 			"StartDeployment":     action(on(a, "StartDeployment", func(in *wire.StartDeploymentRequest) *string { return in.ServiceArn }), a.startDeployment),
 			"PauseService":        action(on(a, "PauseService", func(in *wire.PauseServiceRequest) *string { return in.ServiceArn }), a.pauseService),
 			"ResumeService":       action(on(a, "ResumeService", func(in *wire.ResumeServiceRequest) *string { return in.ServiceArn }), a.resumeService),
-			"DeleteService":       action(on(a, "DeleteService", func(in *wire.DeleteServiceRequest) *string { return in.ServiceArn }), a.deleteService),
+			"DeleteService":       action(a.mayDelete, a.deleteService),
 			"ListOperations":      action(on(a, "ListOperations", func(in *wire.ListOperationsRequest) *string { return in.ServiceArn }), a.listOperations),
 			"TagResource":         action(a.mayTag, a.tagResource),
 			"UntagResource":       action(a.mayUntag, a.untagResource),
 			"ListTagsForResource": action(on(a, "ListTagsForResource", func(in *wire.ListTagsForResourceRequest) *string { return in.ResourceArn }), a.listTags),
-			"DescribeAutoScalingConfiguration": action(
-				on(a, "DescribeAutoScalingConfiguration", func(in *wire.DescribeAutoScalingConfigurationRequest) *string {
-					return in.AutoScalingConfigurationArn
-				}), a.describeAutoScaling),
 		},
-	}), nil
+	}
+	for _, more := range []map[string]Action{a.autoScalingActions(), a.observabilityActions(), a.connectionActions(), a.vpcActions(), a.domainActions()} {
+		maps.Copy(s.Actions, more)
+	}
+	return listedErrors(s), nil
 }
 
 // listedErrors holds every action to the errors that the model lists for it: one that it does not list is an invalid request
@@ -125,15 +135,20 @@ func (a *appRunner) describeService(ctx context.Context, c Call, in *wire.Descri
 }
 
 func (a *appRunner) listServices(ctx context.Context, c Call, in *wire.ListServicesRequest) (*wire.ListServicesResponse, error) {
-	all, err := a.Control.ListServices(ctx, c.Scope)
-	if err != nil {
-		return nil, err
-	}
 	l := listing{scope: c.Scope, operation: "ListServices", params: in.MaxResults}
-	list, next, err := page(a.Tokens, l, all, func(s apprunner.Service) position { return positionOf(s.CreatedAt, s.ID) }, in.MaxResults, in.NextToken)
+	after, err := a.Tokens.after(l, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
+	limit := 0
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults) + 1 // one more tells whether anything remains
+	}
+	list, err := a.Control.ListServices(ctx, c.Scope, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	list, next := first(a.Tokens, l, list, apprunner.ServiceSummary.Place, in.MaxResults)
 	out := &wire.ListServicesResponse{ServiceSummaryList: make([]wire.ServiceSummary, len(list)), NextToken: next}
 	for i, s := range list {
 		out.ServiceSummaryList[i] = summaryOut(s)
@@ -179,7 +194,7 @@ func (a *appRunner) listOperations(ctx context.Context, c Call, in *wire.ListOpe
 		return nil, err
 	}
 	l := listing{scope: c.Scope, operation: "ListOperations", params: []any{in.ServiceArn, in.MaxResults}}
-	list, next, err := page(a.Tokens, l, all, func(op apprunner.Operation) position { return positionOf(op.StartedAt, op.ID) }, in.MaxResults, in.NextToken)
+	list, next, err := page(a.Tokens, l, all, func(op apprunner.Operation) position { return apprunner.PlaceOf(op.StartedAt, op.ID) }, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -204,14 +219,6 @@ func (a *appRunner) listTags(ctx context.Context, c Call, in *wire.ListTagsForRe
 		return nil, err
 	}
 	return &wire.ListTagsForResourceResponse{Tags: tagsOut(tags)}, nil
-}
-
-func (a *appRunner) describeAutoScaling(ctx context.Context, c Call, in *wire.DescribeAutoScalingConfigurationRequest) (*wire.DescribeAutoScalingConfigurationResponse, error) {
-	conf, err := a.Control.DescribeAutoScalingConfiguration(ctx, c.Scope, *in.AutoScalingConfigurationArn)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.DescribeAutoScalingConfigurationResponse{AutoScalingConfiguration: a.to(c).autoScaling(conf)}, nil
 }
 
 // anything asks for an action that knows no resource.

@@ -173,19 +173,28 @@ func tagsOut(tags []apprunner.Tag) []wire.Tag {
 
 // answerTo fills what depends on who asks (§27, conflict 11).
 type answerTo struct {
-	// lowerCase spells the statuses of auto scaling configurations in lower case, for which Terraform waits.
+	// lowerCase spells the statuses of auto scaling configurations and of custom domains in lower case, for which Terraform waits.
 	lowerCase bool
 }
 
-func (a answerTo) autoScalingStatus(active bool) *string {
-	status := wire.AutoScalingConfigurationStatusInactive
-	if active {
-		status = wire.AutoScalingConfigurationStatusActive
-	}
+// status spells a status of these two kinds.
+func (a answerTo) status(word string) *string {
 	if a.lowerCase {
-		status = strings.ToLower(status)
+		word = strings.ToLower(word)
 	}
-	return &status
+	return &word
+}
+
+func (a answerTo) autoScalingStatus(active bool) *string {
+	return a.status(activeWord(active))
+}
+
+// activeWord is the status of what can only be active or not.
+func activeWord(active bool) string {
+	if active {
+		return "ACTIVE"
+	}
+	return "INACTIVE"
 }
 
 // service is the Service object (§4).
@@ -202,7 +211,7 @@ func (a answerTo) service(s apprunner.Service) *wire.Service {
 		SourceConfiguration:             sourceOut(s.Source),
 		InstanceConfiguration:           instanceOut(s.Instance),
 		HealthCheckConfiguration:        healthCheckOut(s.HealthCheck),
-		AutoScalingConfigurationSummary: a.autoScalingSummary(s.AutoScaling, s.Status != apprunner.StatusDeleted),
+		AutoScalingConfigurationSummary: a.autoScalingSummary(s.AutoScaling),
 		NetworkConfiguration:            networkOut(s.Network),
 		ObservabilityConfiguration: &wire.ServiceObservabilityConfiguration{
 			ObservabilityEnabled:          &s.Observability.Enabled,
@@ -223,11 +232,11 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-func summaryOut(s apprunner.Service) wire.ServiceSummary {
+func summaryOut(s apprunner.ServiceSummary) wire.ServiceSummary {
 	return wire.ServiceSummary{
 		ServiceName: &s.Name,
 		ServiceId:   &s.ID,
-		ServiceArn:  new(s.ARN()),
+		ServiceArn:  &s.ARN,
 		ServiceUrl:  &s.URL,
 		CreatedAt:   &s.CreatedAt,
 		UpdatedAt:   &s.UpdatedAt,
@@ -338,15 +347,15 @@ func networkOut(n apprunner.NetworkConfiguration) *wire.NetworkConfiguration {
 	}
 }
 
-// autoScalingSummary is the revision as a service that uses it shows it.
-func (a answerTo) autoScalingSummary(c apprunner.AutoScalingConfiguration, inUse bool) *wire.AutoScalingConfigurationSummary {
+// autoScalingSummary is a revision as lists, and services that use it, show it.
+func (a answerTo) autoScalingSummary(c apprunner.AutoScalingConfiguration) *wire.AutoScalingConfigurationSummary {
 	return &wire.AutoScalingConfigurationSummary{
 		AutoScalingConfigurationArn:      &c.ARN,
 		AutoScalingConfigurationName:     &c.Name,
 		AutoScalingConfigurationRevision: int32Out(c.Revision),
 		Status:                           a.autoScalingStatus(c.Active),
 		CreatedAt:                        moment(c.CreatedAt),
-		HasAssociatedService:             &inUse,
+		HasAssociatedService:             &c.HasAssociatedService,
 		IsDefault:                        &c.IsDefault,
 	}
 }

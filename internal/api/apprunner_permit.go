@@ -60,20 +60,52 @@ func (a *appRunner) full(ctx context.Context, c Call, arn apprunner.ARN) string 
 		if conf, err := a.Control.DescribeAutoScalingConfiguration(ctx, c.Scope, arn.String()); err == nil {
 			return conf.ARN
 		}
+	case apprunner.KindObservability:
+		if conf, err := a.Control.DescribeObservabilityConfiguration(ctx, c.Scope, arn.String()); err == nil {
+			return conf.ARN
+		}
+	case apprunner.KindConnection:
+		if list, err := a.Control.ListConnections(ctx, c.Scope, arn.Name); err == nil && len(list) == 1 {
+			return list[0].ARN
+		}
 	}
 	return arn.String()
 }
 
 func (a *appRunner) mayCreate(ctx context.Context, c Call, in *wire.CreateServiceRequest) ([]iam.Request, error) {
 	input := createInput(in)
-	arn := "arn:aws:apprunner:" + c.Scope.Region + ":" + c.Scope.Account + ":service/" + input.Name
 	keys := a.references(ctx, c, input.ServicePatch, apprunner.Settings{})
-	requestTags(keys, input.Tags)
-	asked := []iam.Request{{Action: "apprunner:CreateService", Resource: arn, ToBe: true, Context: keys}}
-	if len(input.Tags) > 0 {
+	asked := toBe(c, "CreateService", apprunner.KindService, input.Name, input.Tags, keys)
+	return append(asked, passRoles(input.ServicePatch)...), nil
+}
+
+// toBe asks for an action that creates a resource, and for tagging it where tags are sent.
+func toBe(c Call, name, kind, resource string, tags []apprunner.Tag, keys map[string][]string) []iam.Request {
+	arn := apprunner.ARN{Scope: c.Scope, Kind: kind, Name: resource}.String()
+	requestTags(keys, tags)
+	asked := []iam.Request{{Action: "apprunner:" + name, Resource: arn, ToBe: true, Context: keys}}
+	if len(tags) > 0 {
 		asked = append(asked, iam.Request{Action: "apprunner:TagResource", Resource: arn, ToBe: true, Context: keys})
 	}
-	return append(asked, passRoles(input.ServicePatch)...), nil
+	return asked
+}
+
+// creating is toBe for an action whose request names the resource and its tags.
+func creating[In any](name, kind string, of func(*In) (resource *string, tags []wire.Tag)) func(context.Context, Call, *In) ([]iam.Request, error) {
+	return func(_ context.Context, c Call, in *In) ([]iam.Request, error) {
+		resource, tags := of(in)
+		return toBe(c, name, kind, val(resource), tagsIn(tags), map[string][]string{}), nil
+	}
+}
+
+// mayDelete asks for the deletion of a service, and for giving its custom domains free where it has any (§10.1).
+func (a *appRunner) mayDelete(ctx context.Context, c Call, in *wire.DeleteServiceRequest) ([]iam.Request, error) {
+	arn, keys := a.resource(ctx, c, val(in.ServiceArn))
+	asked := []iam.Request{{Action: "apprunner:DeleteService", Resource: arn, Context: keys}}
+	if d, err := a.Control.DescribeCustomDomains(ctx, c.Scope, arn); err == nil && len(d.List) > 0 {
+		asked = append(asked, iam.Request{Action: "apprunner:DisassociateCustomDomain", Resource: arn, Context: keys})
+	}
+	return asked, nil
 }
 
 func (a *appRunner) mayUpdate(ctx context.Context, c Call, in *wire.UpdateServiceRequest) ([]iam.Request, error) {

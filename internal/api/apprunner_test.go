@@ -271,7 +271,7 @@ func TestErrorsOfActions(t *testing.T) {
 		{"other account", "DescribeService", `{"ServiceArn":"` + strings.Replace(arn, account, "210987654321", 1) + `"}`, `400 {"__type":"com.amazonaws.apprunner#ResourceNotFoundException"`},
 		{"constraint", "ListServices", `{"MaxResults":21}`, `400 {"__type":"com.amazonaws.apprunner#InvalidRequestException","Message":"1 validation error detected: Value '21' at 'maxResults'`},
 		{"foreign token", "ListServices", `{"NextToken":"e30"}`, `400 {"__type":"com.amazonaws.apprunner#InvalidRequestException","Message":"The NextToken is not valid`},
-		{"not served", "CreateVpcConnector", `{}`, `404 {"__type":"com.amazonaws.apprunner#UnknownOperationException"`},
+		{"no such action", "MakeCoffee", `{}`, `404 {"__type":"com.amazonaws.apprunner#UnknownOperationException"`},
 		{"combination", "CreateService", `{"ServiceName":"pair","SourceConfiguration":{"ImageRepository":{"ImageIdentifier":"public.ecr.aws/a/b","ImageRepositoryType":"ECR_PUBLIC"}},"InstanceConfiguration":{"Cpu":"256","Memory":"4096"}}`, `400 {"__type":"com.amazonaws.apprunner#InvalidRequestException","Message":"instanceConfiguration`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -344,7 +344,7 @@ func TestOrderOfChecks(t *testing.T) {
 		code         string
 	}{
 		{"operation before shape", nobody, "apprunner", "AppRunner.Nothing", `[`, 404, "UnknownOperationException"},
-		{"an action that is not served", d.endpoint, "apprunner", "AppRunner.CreateVpcIngressConnection", `{}`, 404, "UnknownOperationException"},
+		{"an action that is not served", d.endpoint, "apprunner", "AppRunner.MakeCoffee", `{}`, 404, "UnknownOperationException"},
 		{"another API's target", d.endpoint, "apprunner", "Logs_20140328.DescribeLogGroups", `{}`, 404, "UnknownOperationException"},
 		{"shape before IAM", nobody, "apprunner", "AppRunner.ListServices", `{"MaxResults":"x"}`, 400, "SerializationException"},
 		{"no JSON", d.endpoint, "apprunner", "AppRunner.ListServices", `{`, 400, "SerializationException"},

@@ -6,9 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
-	"strings"
-	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
 )
@@ -29,30 +29,13 @@ func NewTokens(key []byte) (*Tokens, error) {
 // maxToken is how long a token may be (§1.4).
 const maxToken = 1024
 
-// position is where an item stands in a listing: newest first, then by name.
-type position struct {
-	At   int64  `json:"at"` // microseconds since the epoch
-	Name string `json:"name"`
-}
-
-func positionOf(at time.Time, name string) position {
-	return position{At: at.UnixMicro(), Name: name}
-}
-
-func (p position) compare(q position) int {
-	switch {
-	case p.At > q.At:
-		return -1
-	case p.At < q.At:
-		return 1
-	}
-	return strings.Compare(p.Name, q.Name)
-}
+// position is where an item stands in a listing.
+type position = apprunner.Place
 
 // sealed is what a token holds.
 type sealed struct {
-	After position `json:"after"`
-	Seal  []byte   `json:"seal"`
+	After position
+	Seal  []byte
 }
 
 // listing is what a token is bound to.
@@ -97,25 +80,44 @@ func (t *Tokens) read(l listing, token string) (position, error) {
 	return s.After, nil
 }
 
-// page cuts one page out of a listing: what stands after the token's position, at most limit items (nil: all). next is nil when
-// nothing remains. Items that came or went between pages may or may not show, none shows twice.
-func page[T any](t *Tokens, l listing, items []T, at func(T) position, limit *int32, token *string) (list []T, next *string, err error) {
-	slices.SortFunc(items, func(a, b T) int { return at(a).compare(at(b)) })
-	if val(token) != "" {
-		after, err := t.read(l, *token)
-		if err != nil {
-			return nil, nil, err
-		}
-		first, found := slices.BinarySearchFunc(items, after, func(e T, p position) int { return at(e).compare(p) })
-		if found {
-			first++
-		}
-		items = items[first:]
+// after is the place a token stands for, or the beginning where there is none.
+func (t *Tokens) after(l listing, token *string) (position, error) {
+	if val(token) == "" {
+		return position{}, nil
 	}
+	return t.read(l, *token)
+}
+
+// first takes the first limit items (nil: all) of what stands after a token's place. next is nil when nothing remains.
+func first[T any](t *Tokens, l listing, items []T, at func(T) position, limit *int32) (list []T, next *string) {
 	if limit == nil || len(items) <= int(*limit) {
-		return items, nil, nil
+		return items, nil
 	}
 	items = items[:*limit]
 	s := t.write(l, at(items[len(items)-1]))
-	return items, &s, nil
+	return items, &s
+}
+
+// page cuts one page out of a listing that was read as a whole: what stands after the token's place, at most limit items (nil:
+// all). next is nil when nothing remains. Items that came or went between pages may or may not show, none shows twice.
+func page[T any](t *Tokens, l listing, items []T, at func(T) position, limit *int32, token *string) (list []T, next *string, err error) {
+	slices.SortFunc(items, func(a, b T) int { return at(a).Compare(at(b)) })
+	after, err := t.after(l, token)
+	if err != nil {
+		return nil, nil, err
+	}
+	if after != (position{}) {
+		i, found := slices.BinarySearchFunc(items, after, func(e T, p position) int { return at(e).Compare(p) })
+		if found {
+			i++
+		}
+		items = items[i:]
+	}
+	list, next = first(t, l, items, at, limit)
+	return list, next, nil
+}
+
+// byRevision is the position of a revision in a listing that goes by name and then by revision, newest first.
+func byRevision(name string, revision int) position {
+	return position{Name: fmt.Sprintf("%s %010d", name, math.MaxInt32-revision)}
 }

@@ -266,7 +266,7 @@ func (c NetworkConfiguration) apply(p NetworkPatch) NetworkConfiguration {
 	return c
 }
 
-func (c ObservabilityConfiguration) apply(p ObservabilityPatch) ObservabilityConfiguration {
+func (c ServiceObservability) apply(p ObservabilityPatch) ServiceObservability {
 	set(&c.Enabled, p.Enabled)
 	set(&c.ARN, p.ARN)
 	if !c.Enabled && p.ARN == nil {

@@ -32,6 +32,22 @@ type Service struct {
 	DeploymentID string
 }
 
+// Summary is the service as lists show it.
+func (s Service) Summary() ServiceSummary {
+	return ServiceSummary{ARN: s.ARN(), ID: s.ID, Name: s.Name, URL: s.URL, Status: s.Status, CreatedAt: s.CreatedAt, UpdatedAt: s.UpdatedAt}
+}
+
+// References are the full ARNs of the resources that the settings point to.
+func (s Settings) References() []string {
+	var list []string
+	for _, arn := range []string{s.AutoScaling.ARN, s.Source.ConnectionARN, s.Network.VPCConnectorARN, s.Observability.ARN} {
+		if arn != "" {
+			list = append(list, arn)
+		}
+	}
+	return list
+}
+
 // ARN is the service's full name.
 func (s Service) ARN() string { return ServiceARN(s.Scope, s.Name, s.ID).String() }
 
@@ -47,8 +63,11 @@ type Settings struct {
 	HealthCheck   HealthCheckConfiguration
 	AutoScaling   AutoScalingConfiguration // the revision in use; revisions never change
 	Network       NetworkConfiguration
-	Observability ObservabilityConfiguration
+	Observability ServiceObservability
 	KMSKey        string // key ARN; fixed for the life of the service
+
+	// AutoScalingByName says that the configuration was given without a revision: the next update takes the newest (§12.2).
+	AutoScalingByName bool `json:",omitempty"`
 }
 
 // SourceConfiguration says where the application comes from: exactly one of Code and Image is set (§6.1).
@@ -164,10 +183,10 @@ type NetworkConfiguration struct {
 	IPAddressType   IPAddressType
 }
 
-// ObservabilityConfiguration switches tracing.
-type ObservabilityConfiguration struct {
+// ServiceObservability switches tracing of a service.
+type ServiceObservability struct {
 	Enabled bool
-	ARN     string
+	ARN     string // of the observability configuration in use, in full; empty unless enabled
 }
 
 // AutoScalingConfiguration is one revision of an auto scaling configuration; it never changes once made (§12).

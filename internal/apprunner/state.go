@@ -13,6 +13,11 @@ const (
 	ActPause           Action = "PauseService"
 	ActResume          Action = "ResumeService"
 	ActDelete          Action = "DeleteService"
+
+	ActDescribeDomains    Action = "DescribeCustomDomains"
+	ActAssociateDomain    Action = "AssociateCustomDomain"
+	ActDisassociateDomain Action = "DisassociateCustomDomain"
+	ActCreateIngress      Action = "CreateVpcIngressConnection"
 )
 
 // Verdict is what an action does in a status.
@@ -32,7 +37,8 @@ func Judge(a Action, s ServiceStatus) Verdict {
 	switch a {
 	case ActDescribe, ActListOperations:
 		return VerdictOK
-	case ActTags, ActUpdate, ActStartDeployment, ActPause, ActResume, ActDelete:
+	case ActTags, ActUpdate, ActStartDeployment, ActPause, ActResume, ActDelete, ActDescribeDomains, ActAssociateDomain,
+		ActDisassociateDomain, ActCreateIngress:
 	}
 	if s == StatusDeleted {
 		return VerdictNotFound
@@ -45,8 +51,11 @@ func Judge(a Action, s ServiceStatus) Verdict {
 		ActDelete: {
 			StatusRunning: VerdictOK, StatusPaused: VerdictOK, StatusCreateFailed: VerdictOK, StatusDeleteFailed: VerdictOK,
 		},
+		ActAssociateDomain:    {StatusRunning: VerdictOK},
+		ActDisassociateDomain: {StatusRunning: VerdictOK, StatusCreateFailed: VerdictOK, StatusDeleteFailed: VerdictOK},
+		ActCreateIngress:      {StatusRunning: VerdictOK},
 	}
-	if a == ActTags {
+	if a == ActTags || a == ActDescribeDomains {
 		return VerdictOK
 	}
 	if v, ok := allowed[a][s]; ok {

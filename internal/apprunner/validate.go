@@ -225,6 +225,7 @@ func WorkFor(p ServicePatch, status ServiceStatus, before, after Settings) Work 
 	b := before
 	b.Source.AutoDeployments = after.Source.AutoDeployments
 	b.Network.Public, b.Network.IPAddressType = after.Network.Public, after.Network.IPAddressType
+	b.AutoScalingByName = after.AutoScalingByName
 	if b.AutoScaling.ARN == after.AutoScaling.ARN {
 		b.AutoScaling = after.AutoScaling // the flags beside a revision change without the revision
 	}
@@ -250,14 +251,20 @@ func (c SourceConfiguration) AutoDeploymentsDefault(own Scope) (byDefault, allow
 	return same, same
 }
 
-var serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{3,39}$`)
-
 // CheckServiceName holds the name rule of §2.
 func CheckServiceName(name string) error {
-	if serviceName.MatchString(name) {
-		return nil
+	var f faults
+	checkName(&f, "serviceName", name, 40)
+	return f.err()
+}
+
+var resourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{3,}$`)
+
+// checkName holds the name rule of §2, which differs between the kinds in the length only.
+func checkName(f *faults, member, name string, longest int) {
+	if !resourceName.MatchString(name) || len(name) > longest {
+		f.add(member, "%q is not allowed; use 4 to %d letters, digits, \"-\" and \"_\", beginning with a letter or digit", clip(name), longest)
 	}
-	return Errorf(CodeInvalidRequest, "serviceName %q is not allowed; use 4 to 40 letters, digits, \"-\" and \"_\", beginning with a letter or digit.", clip(name))
 }
 
 // MaxTags is how many tags a resource may hold (§6.4).
@@ -266,6 +273,11 @@ const MaxTags = 50
 // CheckTags holds §6.4 for the tags of one request.
 func CheckTags(tags []Tag) error {
 	var f faults
+	checkTags(&f, tags)
+	return f.err()
+}
+
+func checkTags(f *faults, tags []Tag) {
 	seen := make(map[string]bool, len(tags))
 	for i, t := range tags {
 		at := fmt.Sprintf("tags.%d", i+1)
@@ -284,5 +296,4 @@ func CheckTags(tags []Tag) error {
 	if len(tags) > MaxTags {
 		f.add("tags", "holds %d tags; a resource may have at most %d", len(tags), MaxTags)
 	}
-	return f.err()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -30,12 +31,28 @@ type Config struct {
 	CheckRepository func(url string) error
 	ServiceQuota    int           // services per account and region; default 10 (§3)
 	Epoch           time.Time     // when the account was made; the provided configurations show it
-	Retention       time.Duration // how long a deleted service is still described; default 1 h (§10.1)
+	Retention       time.Duration // how long a deleted service or configuration is still described; default 1 h (§10.1)
+
+	// Quotas are values other than the shipped ones, by code ([apprunner.QuotaServices] and so on).
+	Quotas map[string]int
+	// QuotaCeiling is the highest value that the Service Quotas API raises an adjustable quota to; default 1000.
+	QuotaCeiling int
+	// MaxInstances is the upper bound of MaxSize in auto scaling configurations; default 25 (§12.1).
+	MaxInstances int
+	// Networks knows VPCs; nil keeps VPC connectors and ingress connections as records only.
+	Networks networks
+	// SealKey, 32 bytes that lie outside the database, seals provider credentials; nil takes none.
+	SealKey []byte
+	// Providers asks whether a provider accepts a credential; nil believes all of them.
+	Providers providers
+	// ProviderHosts are hosts of a provider beside its own, such as those of an enterprise server.
+	ProviderHosts map[apprunner.ProviderType][]string
 }
 
 // Control carries out App Runner actions.
 type Control struct {
 	Config
+	vault *vault
 }
 
 // New checks the configuration and fills its defaults.
@@ -46,13 +63,27 @@ func New(c Config) (*Control, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.ServiceQuota == 0 {
-		c.ServiceQuota = 10
+	if c.ServiceQuota > 0 {
+		c.Quotas = maps.Clone(c.Quotas)
+		if c.Quotas == nil {
+			c.Quotas = map[string]int{}
+		}
+		c.Quotas[apprunner.QuotaServices] = c.ServiceQuota
+	}
+	if c.QuotaCeiling == 0 {
+		c.QuotaCeiling = 1000
+	}
+	if c.MaxInstances == 0 {
+		c.MaxInstances = apprunner.DefaultMaxSize
 	}
 	if c.Retention == 0 {
 		c.Retention = time.Hour
 	}
-	return &Control{Config: c}, nil
+	v, err := newVault(c.SealKey)
+	if err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	return &Control{Config: c, vault: v}, nil
 }
 
 // The principals that App Runner assumes roles as (§18).
@@ -107,7 +138,7 @@ func (c *Control) service(tx *store.Tx, sc apprunner.Scope, arn string, act appr
 	if err != nil {
 		return s, fmt.Errorf("read service: %w", err)
 	}
-	if !found || s.Status == apprunner.StatusDeleted && c.Now().Sub(s.DeletedAt) > c.Retention {
+	if !found || s.Status == apprunner.StatusDeleted && c.over(s.DeletedAt) {
 		return s, notFound
 	}
 	return s, judge(act, s, notFound)
@@ -154,7 +185,11 @@ func (c *Control) begin(tx *store.Tx, s *apprunner.Service, op apprunner.Operati
 	}
 	err := tx.InsertOperation(op)
 	if errors.Is(err, store.ErrTaken) {
-		return op, apprunner.Errorf(apprunner.CodeInvalidState, "Service %s has an operation in progress. Wait until it has ended and try again.", s.Name)
+		code := apprunner.CodeInvalidState
+		if op.Type == apprunner.OpStartDeployment { // its model has no InvalidStateException (§1.3)
+			code = apprunner.CodeInvalidRequest
+		}
+		return op, apprunner.Errorf(code, "Service %s has an operation in progress. Wait until it has ended and try again.", s.Name)
 	}
 	if err != nil {
 		return op, fmt.Errorf("write operation: %w", err)

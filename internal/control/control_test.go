@@ -139,7 +139,7 @@ func TestCreateRefusals(t *testing.T) {
 			t.Errorf("%s: %v; want %s", name, err, tc.code)
 		}
 	}
-	if list, _ := h.ListServices(t.Context(), scope); len(list) != 1 {
+	if list, _ := h.ListServices(t.Context(), scope, apprunner.Place{}, 0); len(list) != 1 {
 		t.Errorf("%d services after refused creations; want 1: nothing may be half-made", len(list))
 	}
 	h.create(t, "second")
@@ -250,7 +250,7 @@ func TestDeletedServicesLeaveTheListAndAreForgotten(t *testing.T) {
 	h := open(t, nil)
 	s := h.create(t, "service")
 	h.settle(t, s.ARN(), apprunner.StatusDeleted)
-	if list, err := h.ListServices(t.Context(), scope); err != nil || len(list) != 0 {
+	if list, err := h.ListServices(t.Context(), scope, apprunner.Place{}, 0); err != nil || len(list) != 0 {
 		t.Errorf("list %v, %v", list, err)
 	}
 	if got, err := h.DescribeService(t.Context(), scope, s.ARN()); err != nil || got.Status != apprunner.StatusDeleted {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -22,18 +23,27 @@ func (c *Control) CreateService(ctx context.Context, sc apprunner.Scope, in appr
 	if in.Source == nil {
 		return none, "", apprunner.Errorf(apprunner.CodeInvalidRequest, "sourceConfiguration is required.")
 	}
-	settings, err := c.settle(ctx, sc, s.Settings, in.ServicePatch)
+	present := s.Settings
+	settings, err := settle(sc, present, in.ServicePatch)
 	if err != nil {
 		return none, "", err
 	}
 	s.Settings = settings
+	if err := c.consult(ctx, sc, s.Settings); err != nil {
+		return none, "", err
+	}
 	var op apprunner.Operation
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := c.refer(tx, sc, present, in.ServicePatch, &s.Settings); err != nil {
+			return err
+		}
 		if err := c.insert(tx, s, in.Tags); err != nil {
 			return err
 		}
-		op, err = c.begin(tx, &s, apprunner.Operation{Type: apprunner.OpCreateService, Work: apprunner.WorkRebuild})
-		return err
+		if op, err = c.begin(tx, &s, apprunner.Operation{Type: apprunner.OpCreateService, Work: apprunner.WorkRebuild}); err != nil {
+			return err
+		}
+		return c.shown(tx, &s)
 	})
 	return s, op.ID, err
 }
@@ -48,8 +58,8 @@ func (c *Control) insert(tx *store.Tx, s apprunner.Service, tags []apprunner.Tag
 	if err != nil {
 		return fmt.Errorf("count services: %w", err)
 	}
-	if n >= c.ServiceQuota {
-		return apprunner.Errorf(apprunner.CodeQuotaExceeded, "The quota of %d services in account %s, region %s is used up; services in status CREATE_FAILED count too. Delete one or raise the quota.", c.ServiceQuota, s.Account, s.Region)
+	if err := c.checkQuota(tx, s.Scope, apprunner.QuotaServices, n); err != nil {
+		return err
 	}
 	if err := tx.InsertService(s); err != nil {
 		return fmt.Errorf("write service: %w", err)
@@ -57,23 +67,26 @@ func (c *Control) insert(tx *store.Tx, s apprunner.Service, tags []apprunner.Tag
 	return tx.PutTags(s.ARN(), tags)
 }
 
-// settle lays a patch over settings and checks everything that needs another room: referenced resources and roles.
-func (c *Control) settle(ctx context.Context, sc apprunner.Scope, present apprunner.Settings, p apprunner.ServicePatch) (apprunner.Settings, error) {
+// settle lays a patch over settings and checks all that can be known without asking anybody.
+func settle(sc apprunner.Scope, present apprunner.Settings, p apprunner.ServicePatch) (apprunner.Settings, error) {
 	next, err := present.Apply(p)
 	if err != nil {
 		return next, err
 	}
-	if next.AutoScaling, err = c.autoScalingFor(ctx, sc, present.AutoScaling, p.AutoScalingARN); err != nil {
-		return next, err
-	}
 	fresh := present.Source.Code == nil && present.Source.Image == nil
-	if next.Source, err = autoDeployments(sc, fresh, next.Source, p.Source); err != nil {
-		return next, err
+	next.Source, err = autoDeployments(sc, fresh, next.Source, p.Source)
+	return next, err
+}
+
+// consult asks other rooms about settings: can this be a repository, may these roles be assumed. They may read the store
+// themselves, so it must not run inside a write transaction.
+func (c *Control) consult(ctx context.Context, sc apprunner.Scope, s apprunner.Settings) error {
+	if s.Source.Code != nil && c.CheckRepository != nil {
+		if err := c.CheckRepository(s.Source.Code.URL); err != nil {
+			return err
+		}
 	}
-	if err := c.checkReferences(sc, &next); err != nil {
-		return next, err
-	}
-	return next, c.checkRoles(ctx, sc, next)
+	return c.checkRoles(ctx, sc, s)
 }
 
 // autoDeployments fills the default of AutoDeploymentsEnabled, and refuses it where it cannot work (§6.1).
@@ -93,40 +106,6 @@ func autoDeployments(sc apprunner.Scope, fresh bool, src apprunner.SourceConfigu
 	return src, nil
 }
 
-// checkReferences holds what the other records an App Runner service can point to must fulfil.
-func (c *Control) checkReferences(sc apprunner.Scope, s *apprunner.Settings) error {
-	bad := func(format string, args ...any) error {
-		return apprunner.Errorf(apprunner.CodeInvalidRequest, format, args...)
-	}
-	if s.Source.Code != nil && c.CheckRepository != nil {
-		if err := c.CheckRepository(s.Source.Code.URL); err != nil {
-			return err
-		}
-	}
-	switch {
-	case s.Source.ConnectionARN != "":
-		return bad("sourceConfiguration.authenticationConfiguration.connectionArn %s does not name an available connection.", s.Source.ConnectionARN)
-	case s.Network.VPCConnectorARN != "":
-		return bad("networkConfiguration.egressConfiguration.vpcConnectorArn %s does not name an active VPC connector.", s.Network.VPCConnectorARN)
-	case s.KMSKey != "":
-		return bad("encryptionConfiguration.kmsKey %s does not name an enabled symmetric key.", s.KMSKey)
-	}
-	if !s.Observability.Enabled {
-		return nil
-	}
-	provided := apprunner.DefaultObservabilityARN(sc)
-	if s.Observability.ARN == "" {
-		s.Observability.ARN = provided.String()
-		return nil
-	}
-	a, err := apprunner.ParseARN(s.Observability.ARN)
-	if err != nil || !names(a, provided) {
-		return bad("observabilityConfiguration.observabilityConfigurationArn %s does not name an active observability configuration.", s.Observability.ARN)
-	}
-	s.Observability.ARN = provided.String()
-	return nil
-}
-
 // names tells whether a full or partial ARN names the given resource.
 func names(a, full apprunner.ARN) bool {
 	return a.Scope == full.Scope && a.Kind == full.Kind && a.Name == full.Name &&
@@ -137,17 +116,19 @@ func names(a, full apprunner.ARN) bool {
 func (c *Control) DescribeService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, error) {
 	var s apprunner.Service
 	err := c.DB.View(ctx, func(tx *store.Tx) (err error) {
-		s, err = c.service(tx, sc, arn, apprunner.ActDescribe)
-		return err
+		if s, err = c.service(tx, sc, arn, apprunner.ActDescribe); err != nil {
+			return err
+		}
+		return c.shown(tx, &s)
 	})
 	return s, err
 }
 
-// ListServices returns the scope's services that are not deleted, newest first (§10.3).
-func (c *Control) ListServices(ctx context.Context, sc apprunner.Scope) ([]apprunner.Service, error) {
-	var list []apprunner.Service
-	err := c.DB.View(ctx, func(tx *store.Tx) (err error) {
-		list, err = tx.Services(sc)
+// ListServices returns the scope's services that are not deleted, newest first: those after a place, at most limit (0: all)
+// (§10.3).
+func (c *Control) ListServices(ctx context.Context, sc apprunner.Scope, after apprunner.Place, limit int) (list []apprunner.ServiceSummary, err error) {
+	err = c.DB.View(ctx, func(tx *store.Tx) error {
+		list, err = tx.ServiceSummaries(sc, after, limit)
 		return err
 	})
 	return list, err
@@ -173,34 +154,49 @@ func (c *Control) UpdateService(ctx context.Context, sc apprunner.Scope, in appr
 		s  apprunner.Service
 		op apprunner.Operation
 	)
-	// Settling asks other rooms, which may read the store themselves, so it happens before the write transaction; the status
-	// is judged again inside.
-	present, err := c.DescribeService(ctx, sc, in.ServiceARN)
+	// Consulting asks other rooms, so it happens before the write transaction; everything else is judged inside.
+	present, err := c.updatable(ctx, sc, in.ServiceARN)
 	if err != nil {
 		return s, "", err
 	}
-	if err := c.DB.View(ctx, func(tx *store.Tx) error {
-		_, err := c.service(tx, sc, in.ServiceARN, apprunner.ActUpdate)
-		return err
-	}); err != nil {
-		return s, "", err
+	next, err := settle(sc, present.Settings, in.ServicePatch)
+	if err == nil {
+		err = c.consult(ctx, sc, next)
 	}
-	next, err := c.settle(ctx, sc, present.Settings, in.ServicePatch)
 	if err != nil {
 		return s, "", err
 	}
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
-		s, err = c.service(tx, sc, in.ServiceARN, apprunner.ActUpdate)
-		if err != nil {
+		if s, err = c.service(tx, sc, in.ServiceARN, apprunner.ActUpdate); err != nil {
 			return err
 		}
 		before := s.Settings
+		if next, err = settle(sc, before, in.ServicePatch); err != nil {
+			return err
+		}
+		if err := c.refer(tx, sc, before, in.ServicePatch, &next); err != nil {
+			return err
+		}
+		if err := c.checkMadePublic(tx, s, next); err != nil {
+			return err
+		}
 		work := apprunner.WorkFor(in.ServicePatch, s.Status, before, next)
 		s.Settings, s.UpdatedAt = next, c.Now().UTC()
-		op, err = c.begin(tx, &s, apprunner.Operation{Type: apprunner.OpUpdateService, Work: work, Before: &before})
-		return err
+		if op, err = c.begin(tx, &s, apprunner.Operation{Type: apprunner.OpUpdateService, Work: work, Before: &before}); err != nil {
+			return err
+		}
+		return c.shown(tx, &s)
 	})
 	return s, op.ID, err
+}
+
+// updatable reads a service that may be updated now.
+func (c *Control) updatable(ctx context.Context, sc apprunner.Scope, arn string) (s apprunner.Service, err error) {
+	err = c.DB.View(ctx, func(tx *store.Tx) error {
+		s, err = c.service(tx, sc, arn, apprunner.ActUpdate)
+		return err
+	})
+	return s, err
 }
 
 // StartDeployment starts a deployment of the newest version (§8). automatic marks one that a push started, for the given
@@ -222,7 +218,7 @@ func (c *Control) ResumeService(ctx context.Context, sc apprunner.Scope, arn str
 	return c.act(ctx, sc, arn, apprunner.ActResume, apprunner.Operation{Type: apprunner.OpResumeService, Work: apprunner.WorkRestart})
 }
 
-// DeleteService ends the service (§10.1).
+// DeleteService ends the service (§10.1). Its custom domains are given free; one with a VPC ingress connection is not deleted.
 func (c *Control) DeleteService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, string, error) {
 	return c.act(ctx, sc, arn, apprunner.ActDelete, apprunner.Operation{Type: apprunner.OpDeleteService})
 }
@@ -232,14 +228,44 @@ func (c *Control) act(ctx context.Context, sc apprunner.Scope, arn string, act a
 	var s apprunner.Service
 	err := c.DB.Update(ctx, func(tx *store.Tx) (err error) {
 		s, err = c.service(tx, sc, arn, act)
-		if err != nil || apprunner.Judge(act, s.Status) == apprunner.VerdictSame {
+		if err != nil {
 			return err
+		}
+		if apprunner.Judge(act, s.Status) == apprunner.VerdictSame {
+			return c.shown(tx, &s)
+		}
+		if act == apprunner.ActDelete {
+			if err := c.detach(tx, s); err != nil {
+				return err
+			}
 		}
 		if act != apprunner.ActStartDeployment { // a deployment moves it when the version has changed (§4)
 			s.UpdatedAt = c.Now().UTC()
 		}
-		op, err = c.begin(tx, &s, op)
-		return err
+		if op, err = c.begin(tx, &s, op); err != nil {
+			return err
+		}
+		return c.shown(tx, &s)
 	})
 	return s, op.ID, err
+}
+
+// detach takes a service that will be deleted from what points to it.
+func (c *Control) detach(tx *store.Tx, s apprunner.Service) error {
+	live, err := c.liveIngress(tx, s)
+	if err != nil {
+		return err
+	}
+	if live != "" {
+		return apprunner.Errorf(apprunner.CodeInvalidState, "Service %s has the VPC ingress connection %s. Delete that first, and wait until it is gone.", s.Name, live)
+	}
+	return dropDomains(tx, s.ARN())
+}
+
+// Forget drops what was deleted longer ago than it is described: services, with all that belongs to them, and configurations.
+func (c *Control) Forget(ctx context.Context, now time.Time) error {
+	return c.DB.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.ForgetServices(store.Micros(now.Add(-c.Retention)))
+		return err
+	})
 }

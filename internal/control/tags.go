@@ -8,23 +8,44 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// taggable finds the full ARN of a live resource that can hold tags (§10.5).
+// taggable finds the full ARN of a live resource that can hold tags: one of any of the six kinds (§10.5).
 func (c *Control) taggable(tx *store.Tx, sc apprunner.Scope, arn string) (string, error) {
 	a, err := apprunner.ParseARN(arn)
 	if err != nil {
 		return "", err
 	}
-	if provided := apprunner.DefaultAutoScalingARN(sc); names(a, provided) {
-		return provided.String(), nil
+	switch a.Kind {
+	case apprunner.KindService:
+		s, err := c.service(tx, sc, arn, apprunner.ActTags)
+		return s.ARN(), err
+	case apprunner.KindAutoScaling:
+		conf, err := c.autoScaling(tx, sc, arn)
+		return live(sc, conf, arn, err)
+	case apprunner.KindObservability:
+		conf, err := c.observability(tx, sc, arn)
+		return live(sc, conf, arn, err)
+	case apprunner.KindConnection:
+		conn, err := c.connection(tx, sc, arn)
+		return live(sc, conn, arn, err)
+	case apprunner.KindVPCConnector:
+		conn, err := c.vpcConnector(tx, sc, arn)
+		return live(sc, conn, arn, err)
+	case apprunner.KindVPCIngress:
+		conn, err := c.ingress(tx, sc, arn)
+		return live(sc, conn, arn, err)
 	}
-	if a.Kind != apprunner.KindService {
-		return "", apprunner.Errorf(apprunner.CodeNotFound, "Resource %s does not exist in account %s, region %s.", arn, sc.Account, sc.Region)
-	}
-	s, err := c.service(tx, sc, arn, apprunner.ActTags)
-	if err != nil {
+	return "", missing(sc, arn)
+}
+
+// live gives the full ARN of a resource that is not deleted.
+func live(sc apprunner.Scope, r record, arn string, err error) (string, error) {
+	switch {
+	case err != nil:
 		return "", err
+	case !r.Record().Live:
+		return "", missing(sc, arn)
 	}
-	return s.ARN(), nil
+	return r.Record().ARN, nil
 }
 
 // TagResource adds tags or replaces their values; it starts no operation (§10.5).

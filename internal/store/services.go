@@ -26,8 +26,13 @@ func (t *Tx) InsertService(s apprunner.Service) error {
 	if err != nil {
 		return fmt.Errorf("encode service: %w", err)
 	}
-	return taken(t.Exec(`INSERT INTO services (arn, account, region, name, status, created_at, deleted_at, body) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)`,
-		s.ARN(), s.Account, s.Region, s.Name, s.Status, Micros(s.CreatedAt), Micros(s.DeletedAt), body))
+	err = taken(t.Exec(`INSERT INTO services (arn, account, region, name, status, created_at, deleted_at, url, updated_at, body)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)`,
+		s.ARN(), s.Account, s.Region, s.Name, s.Status, Micros(s.CreatedAt), Micros(s.DeletedAt), s.URL, Micros(s.UpdatedAt), body))
+	if err != nil {
+		return err
+	}
+	return t.putUses(s)
 }
 
 // PutService writes the service as it is now.
@@ -36,7 +41,12 @@ func (t *Tx) PutService(s apprunner.Service) error {
 	if err != nil {
 		return fmt.Errorf("encode service: %w", err)
 	}
-	return taken(t.Exec(`UPDATE services SET status = $1, deleted_at = $2, body = $3 WHERE arn = $4`, s.Status, Micros(s.DeletedAt), body, s.ARN()))
+	err = taken(t.Exec(`UPDATE services SET status = $1, deleted_at = $2, url = $3, updated_at = $4, body = $5 WHERE arn = $6`,
+		s.Status, Micros(s.DeletedAt), s.URL, Micros(s.UpdatedAt), body, s.ARN()))
+	if err != nil {
+		return err
+	}
+	return t.putUses(s)
 }
 
 // Service reads one service by its full ARN.
@@ -70,6 +80,47 @@ func (t *Tx) Services(sc apprunner.Scope) ([]apprunner.Service, error) {
 	return bodies[apprunner.Service](t, query, args...)
 }
 
+// ServiceSummaries lists the scope's services that are not deleted, newest first: those after a place, at most limit (0: all). Only
+// what a list shows is read.
+func (t *Tx) ServiceSummaries(sc apprunner.Scope, after apprunner.Place, limit int) ([]apprunner.ServiceSummary, error) {
+	query, args := `FROM services WHERE status <> 'DELETED' AND account = $1 AND region = $2`, []any{sc.Account, sc.Region}
+	if after != (apprunner.Place{}) {
+		query += ` AND (created_at < $3 OR created_at = $3 AND arn > $4)`
+		args = append(args, after.At, after.Name)
+	}
+	query += ` ORDER BY created_at DESC, arn`
+	if limit > 0 {
+		query += fmt.Sprintf(` LIMIT %d`, limit)
+	}
+	return t.summaries(query, args...)
+}
+
+// summaries reads services as lists show them. A row that was written before lists had columns of their own has no URL there.
+func (t *Tx) summaries(from string, args ...any) ([]apprunner.ServiceSummary, error) {
+	var list []apprunner.ServiceSummary
+	err := t.Each(`SELECT arn, name, status, created_at, updated_at, url, CASE WHEN url = '' THEN body ELSE '' END `+from, args, func(r Row) error {
+		var (
+			s                apprunner.ServiceSummary
+			created, updated int64
+			body             []byte
+		)
+		if err := r.Scan(&s.ARN, &s.Name, &s.Status, &created, &updated, &s.URL, &body); err != nil {
+			return err
+		}
+		s.ID, s.CreatedAt, s.UpdatedAt = s.ARN[strings.LastIndex(s.ARN, "/")+1:], Time(created), Time(updated)
+		if s.URL == "" {
+			var whole apprunner.Service
+			if err := json.Unmarshal(body, &whole); err != nil {
+				return fmt.Errorf("decode a stored service: %w", err)
+			}
+			s = whole.Summary()
+		}
+		list = append(list, s)
+		return nil
+	})
+	return list, err
+}
+
 // CountServices counts the scope's services that are not deleted (§3).
 func (t *Tx) CountServices(sc apprunner.Scope) (n int, err error) {
 	_, err = t.Get(`SELECT count(*) FROM services WHERE status <> 'DELETED' AND account = $1 AND region = $2`, []any{sc.Account, sc.Region}, &n)
@@ -77,8 +128,11 @@ func (t *Tx) CountServices(sc apprunner.Scope) (n int, err error) {
 }
 
 // ForgetServices drops services deleted before the given time (microseconds), with their operations and tags, and returns
-// their ARNs.
+// their ARNs. Other resources deleted before then go too.
 func (t *Tx) ForgetServices(before int64) ([]string, error) {
+	if err := t.Exec(`DELETE FROM resources WHERE live = 0 AND deleted_at < $1`, before); err != nil {
+		return nil, err
+	}
 	var arns []string
 	err := t.Each(`DELETE FROM services WHERE status = 'DELETED' AND deleted_at < $1 RETURNING arn`, []any{before}, func(r Row) error {
 		var arn string
