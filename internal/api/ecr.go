@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
@@ -61,7 +62,31 @@ func NewECR(store imageStore) (*Service, error) {
 	e := &ecrAPI{store}
 	actions := e.repositoryActions()
 	maps.Copy(actions, e.imageActions())
+	for name, a := range actions {
+		a.Permissions = e.withPolicies(a.Permissions)
+		actions[name] = a
+	}
 	return &Service{API: &wire.API, Constraint: image.CodeInvalidParameter, Internal: "ServerException", MaxBody: maxLayerPart, Actions: actions}, nil
+}
+
+// withPolicies adds to each question about a repository the policy that the repository has (adjacent §2.4, steps 2 and 8).
+func (e *ecrAPI) withPolicies(permissions func(context.Context, Call, any) ([]iam.Request, error)) func(context.Context, Call, any) ([]iam.Request, error) {
+	return func(ctx context.Context, c Call, in any) ([]iam.Request, error) {
+		asked, err := permissions(ctx, c, in)
+		for i := range asked {
+			parts := strings.SplitN(asked[i].Resource, ":", 6)
+			name, about := strings.CutPrefix(parts[len(parts)-1], "repository/")
+			if len(parts) < 6 || !about || asked[i].ToBe {
+				continue
+			}
+			repo, err := e.store.GetRepositoryPolicy(ctx, apprunner.Scope{Account: parts[4], Region: parts[3]}, name)
+			if err != nil && apprunner.CodeOf(err) == apprunner.CodeInternal {
+				return nil, err
+			}
+			asked[i].ResourcePolicy = repo.Policy // none where there is no policy or no repository
+		}
+		return asked, err
+	}
 }
 
 func (e *ecrAPI) repositoryActions() map[string]Action {

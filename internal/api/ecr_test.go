@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
 )
 
@@ -189,4 +191,48 @@ func TestLoginPasswordWithTheStockCLI(t *testing.T) {
 	if ok || !strings.Contains(out, "UnknownOperationException") || !strings.Contains(out, "not implemented here") {
 		t.Errorf("an operation that is not served: %s", out)
 	}
+}
+
+// A repository's policy lets another account in, as far as that account lets its own users out.
+//
+// checklist: 194, 195
+func TestRepositoryPoliciesReachAcrossAccounts(t *testing.T) {
+	x := newCrossing(t)
+	ctx := t.Context()
+	_, err := x.dir.EnsureRoot(ctx, otherAccount)
+	ok(t, err)
+	_, err = x.dir.CreateUser(ctx, iam.User{Account: otherAccount, Name: "guest"})
+	ok(t, err)
+	key, err := x.dir.CreateAccessKey(ctx, otherAccount, "guest")
+	ok(t, err)
+	owner := sdk.NewFromConfig(x.config())
+	guest := sdk.NewFromConfig((&endpoint{url: x.url, key: key}).config())
+	look := func() error {
+		_, err := guest.ListImages(ctx, &sdk.ListImagesInput{RegistryId: aws.String(account), RepositoryName: aws.String("victim")})
+		return err
+	}
+	may := func(policy string) {
+		ok(t, x.dir.PutInlinePolicy(ctx, iam.Entity{Account: otherAccount, Kind: iam.EntityUser, Name: "guest"}, "p", policy))
+	}
+	open := func(policy string) {
+		_, err := owner.SetRepositoryPolicy(ctx, &sdk.SetRepositoryPolicyInput{RepositoryName: aws.String("victim"), PolicyText: &policy})
+		ok(t, err)
+	}
+	refused(t, look(), "AccessDeniedException", http.StatusForbidden)
+	may(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*"}}`)
+	refused(t, look(), "AccessDeniedException", http.StatusForbidden)
+	open(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:user/guest"},"Action":"ecr:ListImages"}}`)
+	ok(t, look())
+	_, err = guest.DeleteRepository(ctx, &sdk.DeleteRepositoryInput{RegistryId: aws.String(account), RepositoryName: aws.String("victim")})
+	refused(t, err, "AccessDeniedException", http.StatusForbidden)
+	may(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:PutImage","Resource":"*"}}`)
+	refused(t, look(), "AccessDeniedException", http.StatusForbidden)
+	may(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ecr:*","Resource":"*"}}`)
+	open(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:*"},{"Effect":"Deny","Principal":{"AWS":"999999999999"},"Action":"ecr:ListImages"}]}`)
+	refused(t, look(), "AccessDeniedException", http.StatusForbidden)
+	// In the same account the policy alone is enough where it names the caller.
+	open(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/caller"},"Action":"ecr:ListImages"}}`)
+	caller := sdk.NewFromConfig((&endpoint{url: x.url, key: x.caller}).config())
+	_, err = caller.ListImages(ctx, &sdk.ListImagesInput{RepositoryName: aws.String("victim")})
+	ok(t, err)
 }
