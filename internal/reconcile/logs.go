@@ -11,6 +11,17 @@ import (
 	"slipway.dev/slipway/internal/observe"
 )
 
+// makeGroups makes the service's two log groups (§21), again when a user has deleted one.
+func (r *Reconciler) makeGroups(ctx context.Context, svc apprunner.Service) error {
+	for _, kind := range []string{"service", "application"} {
+		err := r.Logs.CreateGroup(ctx, svc.Scope, svc.LogGroup(kind))
+		if err != nil && apprunner.CodeOf(err) != observe.CodeAlreadyExists {
+			return fmt.Errorf("make log group %s: %w", svc.LogGroup(kind), err)
+		}
+	}
+	return nil
+}
+
 // logEvents writes lines to the service's events log (§21). A log that cannot be written must not stop an operation.
 func (r *Reconciler) logEvents(ctx context.Context, svc apprunner.Service, lines ...string) {
 	now := r.Now().UTC()

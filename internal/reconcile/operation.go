@@ -83,6 +83,9 @@ func (r *Reconciler) take(ctx context.Context, id string) (*job, error) {
 	if err != nil || ended {
 		return nil, err
 	}
+	if err := r.makeGroups(ctx, j.svc); err != nil {
+		return nil, err
+	}
 	j.log = r.openLog(j.svc, j.op)
 	if first {
 		r.logEvents(ctx, j.svc, j.op.StartedMessage().Text, apprunner.StatusText(apprunner.StatusInProgress))

@@ -48,6 +48,7 @@ type router interface {
 
 // logs stores what operations and applications say.
 type logs interface {
+	CreateGroup(ctx context.Context, sc apprunner.Scope, name string) error
 	Append(ctx context.Context, sc apprunner.Scope, group, stream string, events []observe.Event) error
 	Tail(ctx context.Context, sc apprunner.Scope, group, stream string, lines int) ([]observe.Event, error)
 }
