@@ -39,7 +39,8 @@ type crossing struct {
 	*door
 	services []*api.Service
 	dbs      []*store.DB
-	service  string // ARN of the service "victim"
+	service  string            // ARN of the service "victim"
+	arns     map[string]string // of the other App Runner resources "victim", by member in lower case
 	caller   iam.AccessKey
 	expired  *aws.Credentials // of a session of the caller
 }
@@ -95,6 +96,21 @@ func (x *crossing) own(t *testing.T, images *image.Store, logs *observe.Logs) {
 		t.Fatalf("%d %s", status, body)
 	}
 	x.service = made.Service.ServiceArn
+	x.arns = map[string]string{}
+	for member, create := range map[string][2]string{
+		"AutoScalingConfigurationArn":   {"CreateAutoScalingConfiguration", `"AutoScalingConfigurationName":"victim"`},
+		"ObservabilityConfigurationArn": {"CreateObservabilityConfiguration", `"ObservabilityConfigurationName":"victim"`},
+		"ConnectionArn":                 {"CreateConnection", `"ConnectionName":"victim","ProviderType":"GITHUB"`},
+		"VpcConnectorArn":               {"CreateVpcConnector", `"VpcConnectorName":"victim","Subnets":["subnet-01234567"]`},
+	} {
+		status, body := x.post(t, "apprunner", "AppRunner."+create[0], `{`+create[1]+`,"Tags":[{"Key":"note","Value":"`+secretOfA+`"}]}`)
+		var made map[string]map[string]any
+		if err := json.Unmarshal([]byte(body), &made); err != nil || status != http.StatusOK {
+			t.Fatalf("%s: %d %s", create[0], status, body)
+		}
+		arn, _ := made[strings.TrimPrefix(create[0], "Create")][member].(string)
+		x.arns[strings.ToLower(member)] = arn
+	}
 	_, err = x.dir.CreateUser(ctx, iam.User{Account: account, Name: "caller"})
 	ok(t, err)
 	x.caller, err = x.dir.CreateAccessKey(ctx, account, "caller")
@@ -473,6 +489,9 @@ func (x *crossing) sample(a *wire.Service, ref wire.Ref, depth int) any {
 // named gives the members that name something their value.
 func (x *crossing) named(a *wire.Service, member string) (any, bool) {
 	const root = "arn:aws:iam::" + account
+	if arn := x.arns[strings.ToLower(member)]; arn != "" {
+		return arn, true
+	}
 	switch strings.ToLower(member) {
 	case "resourcearn":
 		switch a.Name {

@@ -62,7 +62,8 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	logs, err3 := api.NewLogs(s.logs)
 	sts, err4 := api.NewSTS(s.iam)
 	ids, err5 := api.NewIAM(api.IAMConfig{Directory: s.iam, InUse: s.needLinkedRole})
-	return []*api.Service{runner, ecr, logs, sts, ids}, errors.Join(err1, err2, err3, err4, err5)
+	quotas, err6 := api.NewQuotas(s.control, tokens)
+	return []*api.Service{runner, ecr, logs, sts, ids, quotas}, errors.Join(err1, err2, err3, err4, err5, err6)
 }
 
 // secretSetting is a random key that is made once and kept in the database.
