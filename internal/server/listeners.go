@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // fdsVariable tells a child which inherited descriptor is which socket: "api=3,dns-udp=4".
@@ -90,6 +91,7 @@ func inherited() (map[string]*os.File, error) {
 		if !ok || err != nil || fd < 3 {
 			return nil, fmt.Errorf("this command is started by `slipway up`, not by hand (%s=%q)", fdsVariable, os.Getenv(fdsVariable))
 		}
+		syscall.CloseOnExec(fd) // what this process starts, shims above all, must not hold the sockets when it is gone
 		files[name] = os.NewFile(uintptr(fd), name)
 	}
 	return files, nil

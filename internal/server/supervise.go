@@ -39,6 +39,10 @@ func Supervise(ctx context.Context, c Config, log *slog.Logger, ready func(Runni
 		return err
 	}
 	defer lock.Close()
+	// A supervisor that was killed left its note; nobody may take it for ours.
+	if err := os.Remove(c.path("run", "supervisor.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("--data-dir: %w", err)
+	}
 	for _, role := range []string{"edge", "control"} {
 		if err := endOrphan(ctx, c, role); err != nil {
 			return err
