@@ -91,7 +91,7 @@ func (h *House) Start() error {
 	if out, err := h.Slipway(append(args, h.args...)...); err != nil {
 		return fmt.Errorf("slipway up: %w\n%s", err, out)
 	}
-	return h.load()
+	return h.Load()
 }
 
 // addresses asks for free ports the first time and for the same ones afterwards.
@@ -155,8 +155,8 @@ func (h *House) Finish(t testing.TB) {
 	}
 }
 
-// load reads credentials.env and makes the clients.
-func (h *House) load() error {
+// Load reads credentials.env and makes the clients.
+func (h *House) Load() error {
 	b, err := os.ReadFile(filepath.Join(h.Dir, "credentials.env"))
 	if err != nil {
 		return err

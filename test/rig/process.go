@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -19,6 +20,17 @@ func (h *House) PID(role string) (int, error) {
 		return 0, err
 	}
 	return strconv.Atoi(strings.TrimSpace(string(b)))
+}
+
+// Supervisor is the process id of `slipway up`.
+func (h *House) Supervisor() (int, error) {
+	b, err := os.ReadFile(filepath.Join(h.Dir, "run", "supervisor.json"))
+	if err != nil {
+		return 0, err
+	}
+	var note struct{ PID int }
+	err = json.Unmarshal(b, &note)
+	return note.PID, err
 }
 
 // Kill ends a role with SIGKILL. Its supervisor starts it again.

@@ -34,8 +34,8 @@ func (t Trace) String() string { return t.Kind + " " + t.What }
 
 var hexID = regexp.MustCompile(`[0-9a-f]{32}`)
 
-// tag is what all names of the installation have in common.
-func (h *House) tag() (string, error) {
+// Tag is what all names of the installation have in common.
+func (h *House) Tag() (string, error) {
 	b, err := os.ReadFile(filepath.Join(h.Dir, "installation"))
 	sum := sha256.Sum256([]byte(strings.TrimSpace(string(b))))
 	return hex.EncodeToString(sum[:4]), err
@@ -43,7 +43,7 @@ func (h *House) tag() (string, error) {
 
 // Traces lists what the installation keeps outside its data directory now.
 func (h *House) Traces() ([]Trace, error) {
-	tag, err := h.tag()
+	tag, err := h.Tag()
 	if err != nil {
 		return nil, err
 	}
@@ -362,7 +362,7 @@ func (s Service) Instances(t testing.TB, phase string) []string {
 
 // Init is the process id of the first process of an instance, as this machine numbers it.
 func (h *House) Init(id string) (int, error) {
-	tag, err := h.tag()
+	tag, err := h.Tag()
 	if err != nil {
 		return 0, err
 	}
