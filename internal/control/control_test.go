@@ -19,18 +19,20 @@ func p[T any](v T) *T { return &v }
 
 type house struct {
 	*control.Control
-	db  *store.DB
-	now time.Time
+	db   *store.DB
+	path string
+	now  time.Time
 }
 
 func open(t *testing.T, change func(*control.Config)) *house {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "slipway.db"))
+	path := filepath.Join(t.TempDir(), "slipway.db")
+	db, err := store.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	h := &house{db: db, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	h := &house{db: db, path: path, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	conf := control.Config{DB: db, Suffix: "apprunner.test", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return h.now }}
 	if change != nil {
 		change(&conf)
@@ -206,6 +208,38 @@ func TestActionsByStatus(t *testing.T) {
 		"DeleteService": {op(func(h *house, ctx context.Context, arn string) (apprunner.Service, string, error) {
 			return h.DeleteService(ctx, scope, arn)
 		}), map[apprunner.ServiceStatus]string{"RUNNING": ok, "PAUSED": ok, "OPERATION_IN_PROGRESS": is, "CREATE_FAILED": ok, "DELETE_FAILED": ok, "DELETED": nf}},
+		"DescribeCustomDomains": {func(h *house, arn string) (string, error) {
+			_, err := h.DescribeCustomDomains(context.Background(), scope, arn)
+			return "x", err
+		}, map[apprunner.ServiceStatus]string{"RUNNING": ok, "PAUSED": ok, "OPERATION_IN_PROGRESS": ok, "CREATE_FAILED": ok, "DELETE_FAILED": ok, "DELETED": nf}},
+		// The door answers InvalidRequestException where the model lists no ResourceNotFoundException.
+		"AssociateCustomDomain": {func(h *house, arn string) (string, error) {
+			_, err := h.AssociateCustomDomain(context.Background(), scope, arn, "example.com", nil)
+			return "x", err
+		}, map[apprunner.ServiceStatus]string{"RUNNING": ok, "PAUSED": is, "OPERATION_IN_PROGRESS": is, "CREATE_FAILED": is, "DELETE_FAILED": is, "DELETED": nf}},
+		"DisassociateCustomDomain": {func(h *house, arn string) (string, error) {
+			d := apprunner.NewCustomDomain("example.com", false, arn, "test", h.now)
+			if err := h.db.Update(context.Background(), func(tx *store.Tx) error { return tx.InsertDomain(d) }); err != nil {
+				return "", err
+			}
+			_, err := h.DisassociateCustomDomain(context.Background(), scope, arn, "example.com")
+			return "x", err
+		}, map[apprunner.ServiceStatus]string{"RUNNING": ok, "PAUSED": is, "OPERATION_IN_PROGRESS": is, "CREATE_FAILED": ok, "DELETE_FAILED": ok, "DELETED": nf}},
+		"CreateVpcIngressConnection": {func(h *house, arn string) (string, error) {
+			err := h.db.Update(context.Background(), func(tx *store.Tx) error {
+				s, _, err := tx.Service(arn)
+				if err != nil {
+					return err
+				}
+				s.Network.Public = false
+				return tx.PutService(s)
+			})
+			if err != nil {
+				return "", err
+			}
+			_, err = h.CreateVPCIngressConnection(context.Background(), scope, ingressInput("inside", arn))
+			return "x", err
+		}, map[apprunner.ServiceStatus]string{"RUNNING": ok, "PAUSED": is, "OPERATION_IN_PROGRESS": is, "CREATE_FAILED": is, "DELETE_FAILED": is, "DELETED": nf}},
 	}
 	for action, row := range table {
 		for status, want := range row.want {
