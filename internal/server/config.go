@@ -2,6 +2,7 @@ package server
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -39,6 +40,15 @@ type Mirror struct {
 	URL      string // host[:port][/prefix]; plain HTTP on loopback only
 	Username string
 	Password string
+}
+
+// base is the mirror's address with its scheme.
+func (m Mirror) base() string {
+	host, _, _ := strings.Cut(m.URL, "/")
+	if isLoopback(host) {
+		return "http://" + m.URL
+	}
+	return "https://" + m.URL
 }
 
 // The places inside a data directory that more than one process or room needs to know.

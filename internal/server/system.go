@@ -51,18 +51,13 @@ type System struct {
 }
 
 // newSystem builds every room, lower ones first. What was opened is closed again when one of them fails.
-func newSystem(ctx context.Context, c Config, log *slog.Logger) (s *System, err error) {
-	s = &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
+	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
 		s.openRecords, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
-			return nil, err
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, nil
@@ -93,7 +88,7 @@ func (s *System) openRecords(ctx context.Context) (err error) {
 func (s *System) openImages(ctx context.Context) (err error) {
 	mirrors := map[string]image.Upstream{}
 	for prefix, m := range s.conf.Mirrors {
-		mirrors[prefix] = image.Upstream{Base: m.URL, Username: m.Username, Password: m.Password}
+		mirrors[prefix] = image.Upstream{Base: m.base(), Username: m.Username, Password: m.Password}
 	}
 	s.images, err = image.Open(ctx, image.Config{
 		Dir: s.conf.path("images"), DB: s.db, Scope: s.scope, RegistryHosts: []string{s.conf.APIAddr},
