@@ -4,12 +4,18 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway.dev/slipway/test/rig"
 )
@@ -59,12 +65,32 @@ func leave(h *rig.House, keep bool) int {
 	return 0
 }
 
+// public stands in for public.ecr.aws.
+var public *httptest.Server
+
+// publish puts the test application of a version into the public registry.
+func publish(t *testing.T, repository, tag, version string) {
+	t.Helper()
+	img, err := rig.Image(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(public.Listener.Addr().String() + "/" + repository + ":" + tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, img); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // theHouse is the installation that tests share; each works on services of its own. Its repository "app" holds the test
 // application as v1 and v2.
 func theHouse(t *testing.T) house {
 	t.Helper()
 	sharedOnce.Do(func() {
-		shared, sharedErr = rig.Up("--service-quota", "100", "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "20s")
+		public = httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+		shared, sharedErr = rig.Up("--mirrors", "public.ecr.aws="+public.Listener.Addr().String(), "--service-quota", "100", "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "20s")
 		if sharedErr == nil {
 			shared.PushApp(t, "app", "v1", "v1")
 			shared.PushApp(t, "app", "v2", "v2")

@@ -208,11 +208,14 @@ func (h *House) Environ() []string {
 }
 
 // AWS runs the stock AWS CLI and returns what it prints.
-func (h *House) AWS(args ...string) (string, error) {
+func (h *House) AWS(args ...string) (string, error) { return h.AWSWith(nil, args...) }
+
+// AWSWith is AWS with some variables changed.
+func (h *House) AWSWith(env []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "aws", append(args, "--output", "json")...)
-	cmd.Env = h.Environ()
+	cmd.Env = append(h.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -3,6 +3,7 @@ package rig
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -72,4 +73,20 @@ func (h *House) Ready() error {
 		return fmt.Errorf("/readyz answers %s", res.Status)
 	}
 	return nil
+}
+
+// InFlight is how many requests of a service the front door has in flight, from the installation's metrics.
+func (h *House) InFlight(arn string) (int, error) {
+	res, err := http.Get(h.Env["AWS_ENDPOINT_URL"] + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	for line := range strings.Lines(string(b)) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), `slipway_requests_in_flight{service="`+arn+`"} `); ok {
+			return strconv.Atoi(value)
+		}
+	}
+	return 0, err
 }

@@ -287,6 +287,18 @@ func (s Service) Get(path string) (int, string, error) {
 	return res.StatusCode, string(b), err
 }
 
+// Busy waits until the front door has a request of the service in flight.
+func (s Service) Busy(t testing.TB) {
+	t.Helper()
+	for range 200 {
+		if n, err := s.House.InFlight(s.ARN()); err == nil && n > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("no request is in flight")
+}
+
 // Says checks that the service answers a path with 200 and a body that contains want, and returns the body.
 func (s Service) Says(t testing.TB, path, want string) string {
 	t.Helper()
