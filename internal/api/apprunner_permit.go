@@ -21,14 +21,12 @@ func on[In any](a *appRunner, name string, arn func(*In) *string) func(context.C
 
 // resource gives the full ARN of what a request names, and its tags as condition keys. A partial ARN is completed, so that no
 // policy for the full one is passed by; one of another account is asked about as if it were the caller's, because the answer
-// will be that the caller has no such resource (§2), not that it is forbidden. What does not exist or is no ARN stays as it is.
+// will be that the caller has no such resource (§2), not that it is forbidden. What does not exist stays as it is. What is no ARN is
+// no resource either: who may do the action on everything is told what is wrong with it.
 func (a *appRunner) resource(ctx context.Context, c Call, given string) (arn string, keys map[string][]string) {
 	parsed, err := apprunner.ParseARN(given)
-	switch {
-	case given == "":
+	if err != nil {
 		return "*", nil
-	case err != nil:
-		return given, nil
 	}
 	parsed.Account = c.Scope.Account
 	if c.Principal.Type == iam.TypeRoot {
