@@ -118,6 +118,8 @@ func (x *call) stream() {
 	}(x.conn)
 }
 
+var errBodyUnwanted = errors.New("the rest of the request body is not wanted")
+
 var errInstanceGone = errors.New("the instance takes no more of the request body")
 
 // endBody stops streaming the request body and notes how that ended.

@@ -24,6 +24,7 @@ type clientConn struct {
 	books  *conns
 	closed atomic.Bool
 	h1     atomic.Pointer[h1Conn] // while served by the own HTTP/1.1 path
+	h2     atomic.Pointer[h2Conn] // while served by the own HTTP/2 front
 }
 
 func (c *conns) add(nc net.Conn) *clientConn {
@@ -113,13 +114,15 @@ func (c *conns) all() []*clientConn {
 	return out
 }
 
-// watch looks at the time of every connection of the own HTTP/1.1 path. drainingSince is 0 while the edge is not draining.
+// watch looks at the times of every connection that is not net/http's. drainingSince is 0 while the edge is not draining.
 func (c *conns) watch(now, drainingSince time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for cc := range c.open {
 		if h1 := cc.h1.Load(); h1 != nil {
 			h1.watch(now, drainingSince)
+		} else if h2 := cc.h2.Load(); h2 != nil {
+			h2.watch(now, drainingSince)
 		}
 	}
 }

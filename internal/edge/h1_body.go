@@ -95,6 +95,9 @@ func (x *h1Exchange) copyBody(to *upstreamConn) error {
 			c.armRead()
 			n, err := c.nc.Read(c.in)
 			if c.w = n; n == 0 {
+				if c.unwanted() {
+					return errBodyUnwanted
+				}
 				return errors.Join(failBody, err)
 			}
 		}

@@ -187,6 +187,13 @@ func (c *h1Conn) abortRead() {
 	c.cc.Conn.SetReadDeadline(longAgo)
 }
 
+// unwanted tells whether the rest of the request body is not wanted.
+func (c *h1Conn) unwanted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.aborted
+}
+
 // linger closes so that the client gets the whole answer: what it still sends is read for a while, for a connection that is
 // closed with unread data is reset, and a reset may overtake the answer.
 func (c *h1Conn) linger() {

@@ -31,6 +31,12 @@ type Limits struct {
 	QueueLength int
 	// StreamsPerConn is the most HTTP/2 streams of one connection at a time.
 	StreamsPerConn int
+	// StreamResets is how many streams of one connection may be thrown away at once, by the client or for its faults; a tenth of it
+	// every second from then on. Beyond it the connection ends.
+	StreamResets int
+	// ControlFrames bounds in the same way the HTTP/2 frames that carry no request or body: PING, SETTINGS, PRIORITY, empty DATA.
+	// Requests and bodies earn a connection more of them.
+	ControlFrames int
 	// Drain is how long requests in flight may take to finish when the edge ends.
 	Drain time.Duration
 	// DrainIdle is how long a draining edge waits for a last request on an idle connection before it closes it.
@@ -55,6 +61,8 @@ func DefaultLimits() Limits {
 		QueueWait:         10 * time.Second,
 		QueueLength:       1000,
 		StreamsPerConn:    250,
+		StreamResets:      500,
+		ControlFrames:     2000,
 		Drain:             120 * time.Second,
 		DrainIdle:         time.Second,
 		Tick:              200 * time.Millisecond,
@@ -77,6 +85,8 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.QueueWait, d.QueueWait)
 	fill(&l.QueueLength, d.QueueLength)
 	fill(&l.StreamsPerConn, d.StreamsPerConn)
+	fill(&l.StreamResets, d.StreamResets)
+	fill(&l.ControlFrames, d.ControlFrames)
 	fill(&l.Drain, d.Drain)
 	fill(&l.DrainIdle, d.DrainIdle)
 	fill(&l.Tick, d.Tick)

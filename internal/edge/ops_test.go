@@ -102,6 +102,7 @@ func TestBlueGreenSwitchesWithoutAFailedRequest(t *testing.T) {
 		blue = green
 	})
 	report(t, failed)
+	awaitCounters(t, h, func(c Counters) bool { return c.Requests >= 10000 })
 	st := h.edge.Status()
 	if c := st.Services[appARN]; c.Requests != 10000 || c.Status2xx != 10000 {
 		t.Errorf("counters %+v", c)
@@ -183,6 +184,7 @@ func TestTwoGenerationsOverlapWithoutAFailedRequest(t *testing.T) {
 	if first.Status().Connections != 0 {
 		t.Error("the first edge holds connections")
 	}
+	awaitCounters(t, h, func(c Counters) bool { return c.Requests+first.Status().Services[appARN].Requests >= 6000 })
 	served := h.edge.Status().Services[appARN].Requests + first.Status().Services[appARN].Requests
 	if n := h.edge.Status().Services[appARN].Requests; n == 0 || served != 6000 {
 		t.Errorf("the second edge served %d of %d", n, served)

@@ -31,6 +31,8 @@ type Config struct {
 	// StateDir keeps the table over restarts; empty keeps nothing.
 	StateDir string
 	Limits   Limits
+	// StdHTTP2 serves HTTP/2 by golang.org/x/net/http2 instead of the own front: several times slower, and the oracle of its tests.
+	StdHTTP2 bool
 	// AccessLog, when set, is called after every request on the request's goroutine: it must not block. The record is only
 	// valid during the call.
 	AccessLog func(*AccessRecord)
@@ -63,6 +65,7 @@ type Server struct {
 	tlsConfig *tls.Config
 	std       *stdFront
 	control   *http.Server
+	crew      crew
 
 	stdOnly bool // plain connections go to net/http at once: the oracle of the tests
 
@@ -91,6 +94,7 @@ func New(cfg Config) (*Server, error) {
 		stopAccept: make(chan struct{}), cancel: cancel,
 	}
 	s.date.Store(dateLine(now))
+	s.crew.now = s.now
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
 	s.tlsConfig = &tls.Config{
 		MinVersion:                  tls.VersionTLS12,
@@ -147,6 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Wait()
 	s.routing.checks.Wait()
 	s.routing.closePools()
+	s.crew.trim(1<<63 - 1)
 	return err
 }
 
@@ -210,7 +215,11 @@ func (s *Server) serveTLS(cc *clientConn) {
 		return
 	}
 	if conn.ConnectionState().NegotiatedProtocol == http2.NextProtoTLS {
-		s.std.serveHTTP2(conn)
+		if s.cfg.StdHTTP2 {
+			s.std.serveHTTP2(conn)
+		} else {
+			s.serveH2(cc, conn)
+		}
 		return
 	}
 	s.serveH1(cc, conn)
@@ -238,6 +247,7 @@ func (s *Server) tick(ctx context.Context) {
 			s.date.Store(dateLine(wall))
 			s.conns.watch(now, time.Duration(s.drainingSince.Load()))
 			s.routing.reap(now - s.limits.UpstreamIdle)
+			s.crew.trim(now - crewIdle)
 		}
 	}
 }
