@@ -26,9 +26,10 @@ import (
 // world is the App Runner API over a real control room and store, with a clock that moves a second a look.
 type world struct {
 	*endpoint
-	api *api.Service
-	sdk *sdk.Client
-	now time.Time
+	api     *api.Service
+	control *control.Control
+	sdk     *sdk.Client
+	now     time.Time
 }
 
 func newWorld(t *testing.T) *world {
@@ -37,11 +38,12 @@ func newWorld(t *testing.T) *world {
 	w := &world{now: time.UnixMilli(1606156217650).UTC()}
 	ctl, err := control.New(control.Config{
 		DB: db, Suffix: "apprunner.localhost", Log: slog.New(slog.DiscardHandler), ServiceQuota: 100, Epoch: w.now,
-		Now: func() time.Time { w.now = w.now.Add(time.Second); return w.now },
+		Now: func() time.Time { w.now = w.now.Add(time.Second); return w.now }, SealKey: make([]byte, 32),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.control = ctl
 	tokens, err := api.NewTokens([]byte("0123456789abcdef"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +51,11 @@ func newWorld(t *testing.T) *world {
 	if w.api, err = api.NewAppRunner(api.AppRunnerConfig{Control: ctl, Tokens: tokens}); err != nil {
 		t.Fatal(err)
 	}
-	w.endpoint = serve(t, db, w.api)
+	quotas, err := api.NewQuotas(ctl, tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.endpoint = serve(t, db, w.api, quotas)
 	w.sdk = sdk.NewFromConfig(w.config())
 	return w
 }
