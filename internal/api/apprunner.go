@@ -21,7 +21,7 @@ type services interface {
 	PauseService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, string, error)
 	ResumeService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, string, error)
 	DeleteService(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Service, string, error)
-	ListOperations(ctx context.Context, sc apprunner.Scope, arn string) ([]apprunner.Operation, error)
+	ListOperations(ctx context.Context, sc apprunner.Scope, arn string, after apprunner.Place, limit int) ([]apprunner.Operation, error)
 	TagResource(ctx context.Context, sc apprunner.Scope, arn string, tags []apprunner.Tag) error
 	UntagResource(ctx context.Context, sc apprunner.Scope, arn string, keys []string) error
 	ListTagsForResource(ctx context.Context, sc apprunner.Scope, arn string) ([]apprunner.Tag, error)
@@ -140,11 +140,7 @@ func (a *appRunner) listServices(ctx context.Context, c Call, in *wire.ListServi
 	if err != nil {
 		return nil, err
 	}
-	limit := 0
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults) + 1 // one more tells whether anything remains
-	}
-	list, err := a.Control.ListServices(ctx, c.Scope, after, limit)
+	list, err := a.Control.ListServices(ctx, c.Scope, after, oneMore(in.MaxResults))
 	if err != nil {
 		return nil, err
 	}
@@ -189,15 +185,16 @@ func (a *appRunner) deleteService(ctx context.Context, c Call, in *wire.DeleteSe
 }
 
 func (a *appRunner) listOperations(ctx context.Context, c Call, in *wire.ListOperationsRequest) (*wire.ListOperationsResponse, error) {
-	all, err := a.Control.ListOperations(ctx, c.Scope, *in.ServiceArn)
-	if err != nil {
-		return nil, err
-	}
 	l := listing{scope: c.Scope, operation: "ListOperations", params: []any{in.ServiceArn, in.MaxResults}}
-	list, next, err := page(a.Tokens, l, all, func(op apprunner.Operation) position { return apprunner.PlaceOf(op.StartedAt, op.ID) }, in.MaxResults, in.NextToken)
+	after, err := a.Tokens.after(l, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
+	list, err := a.Control.ListOperations(ctx, c.Scope, *in.ServiceArn, after, oneMore(in.MaxResults))
+	if err != nil {
+		return nil, err
+	}
+	list, next := first(a.Tokens, l, list, func(op apprunner.Operation) position { return apprunner.PlaceOf(op.StartedAt, op.ID) }, in.MaxResults)
 	out := &wire.ListOperationsResponse{OperationSummaryList: make([]wire.OperationSummary, len(list)), NextToken: next}
 	for i, op := range list {
 		out.OperationSummaryList[i] = operationOut(op)

@@ -269,3 +269,46 @@ func TestAllActionsAreServed(t *testing.T) {
 		}
 	}
 }
+
+// Whatever an action is told, its error is one of those that the model lists for it (§1.3, Appendix A).
+func TestErrorsAreListed(t *testing.T) {
+	w := newWorld(t)
+	m := readModel(t, "../../spec/models/apprunner/2020-05-15/service-2.json")
+	const id = "0123456789abcdef0123456789abcdef"
+	busy, running := *w.create(t, "busy-one").ServiceArn, *w.create(t, "running").ServiceArn
+	w.settle(t, running, apprunner.StatusRunning)
+	arns := []string{
+		busy, running, arnHead + "service/none/" + id, strings.Replace(running, region, "eu-west-1", 1), strings.Replace(running, account, otherAccount, 1),
+		arnHead + "connection/none/" + id, arnHead + "autoscalingconfiguration/DefaultConfiguration", arnHead + "autoscalingconfiguration/none/7",
+		arnHead + "observabilityconfiguration/DefaultConfiguration", arnHead + "vpcconnector/none/1", arnHead + "vpcingressconnection/none/" + id, "arn:aws:ecr:us-east-1:123456789012:x",
+	}
+	for _, op := range slices.Sorted(maps.Keys(m.Operations)) {
+		listed := map[string]bool{}
+		for _, e := range m.Operations[op].Errors {
+			listed[e.Shape] = true
+		}
+		walk := &walker{m: m, operation: op}
+		for _, arn := range arns {
+			input := walk.good(m.Operations[op].Input.Shape).(map[string]any)
+			for name := range m.Shapes[m.Operations[op].Input.Shape].Members {
+				if strings.HasSuffix(name, "Arn") {
+					input[name] = arn
+				}
+			}
+			body, err := json.Marshal(input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			status, answer := w.post(t, "apprunner", "AppRunner."+op, string(body))
+			var e struct {
+				Type string `json:"__type"`
+			}
+			if err := json.Unmarshal([]byte(answer), &e); err != nil {
+				t.Fatal(err)
+			}
+			if code := strings.TrimPrefix(e.Type, "com.amazonaws.apprunner#"); status >= 500 || status != 200 && !listed[code] {
+				t.Errorf("%s on %s: %d %s", op, arn, status, answer)
+			}
+		}
+	}
+}

@@ -98,6 +98,14 @@ func first[T any](t *Tokens, l listing, items []T, at func(T) position, limit *i
 	return items, &s
 }
 
+// oneMore is how many items to read for a page: one more than it holds tells whether anything remains. 0 reads all.
+func oneMore(limit *int32) int {
+	if limit == nil {
+		return 0
+	}
+	return int(*limit) + 1
+}
+
 // page cuts one page out of a listing that was read as a whole: what stands after the token's place, at most limit items (nil:
 // all). next is nil when nothing remains. Items that came or went between pages may or may not show, none shows twice.
 func page[T any](t *Tokens, l listing, items []T, at func(T) position, limit *int32, token *string) (list []T, next *string, err error) {

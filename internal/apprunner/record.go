@@ -24,7 +24,9 @@ type Place struct {
 func PlaceOf(at time.Time, name string) Place { return Place{At: at.UnixMicro(), Name: name} }
 
 // Compare orders places as listings show them: negative when p comes before q.
-func (p Place) Compare(q Place) int { return cmp.Or(cmp.Compare(q.At, p.At), cmp.Compare(p.Name, q.Name)) }
+func (p Place) Compare(q Place) int {
+	return cmp.Or(cmp.Compare(q.At, p.At), cmp.Compare(p.Name, q.Name))
+}
 
 // ServiceSummary is a service as ListServices shows it (§4).
 type ServiceSummary struct {

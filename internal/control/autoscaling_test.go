@@ -205,8 +205,10 @@ func TestAutoScalingRefusals(t *testing.T) {
 		_, err := h.CreateAutoScalingConfiguration(t.Context(), scope, in)
 		code(t, name, err, ir)
 	}
-	for _, arn := range []string{prefix + "autoscalingconfiguration/none", prefix + "connection/none", prefix + "autoscalingconfiguration/DefaultConfiguration/2",
-		strings.Replace(apprunner.DefaultAutoScalingARN(scope).String(), "us-east-1", "eu-west-1", 1), apprunner.DefaultAutoScalingARN(scope).String()[:100] + "2"} {
+	for _, arn := range []string{
+		prefix + "autoscalingconfiguration/none", prefix + "connection/none", prefix + "autoscalingconfiguration/DefaultConfiguration/2",
+		strings.Replace(apprunner.DefaultAutoScalingARN(scope).String(), "us-east-1", "eu-west-1", 1), apprunner.DefaultAutoScalingARN(scope).String()[:100] + "2",
+	} {
 		_, err := h.DescribeAutoScalingConfiguration(t.Context(), scope, arn)
 		code(t, arn, err, nf)
 	}
@@ -267,7 +269,7 @@ func TestServicesFollowNames(t *testing.T) {
 	if s := update(byName); s.AutoScaling.ARN != second.ARN {
 		t.Errorf("bound by name, the update takes the newest: %+v", s.AutoScaling)
 	}
-	if ops, _ := h.ListOperations(t.Context(), scope, byName.ARN()); ops[0].Work != apprunner.WorkRestart {
+	if ops, _ := h.ListOperations(t.Context(), scope, byName.ARN(), apprunner.Place{}, 0); ops[0].Work != apprunner.WorkRestart {
 		t.Errorf("work %s: another revision redeploys (§7.3)", ops[0].Work)
 	}
 	if s := update(pinned); s.AutoScaling.ARN != first.ARN {

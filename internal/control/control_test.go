@@ -106,7 +106,7 @@ func TestCreateAnswersAtOnce(t *testing.T) {
 	if !strings.HasSuffix(s.URL, ".us-east-1.apprunner.test") || len(s.ID) != 32 || !s.Source.AutoDeployments {
 		t.Errorf("service %+v", s)
 	}
-	ops, err := h.ListOperations(t.Context(), scope, s.ARN())
+	ops, err := h.ListOperations(t.Context(), scope, s.ARN(), apprunner.Place{}, 0)
 	if err != nil || len(ops) != 1 || ops[0].ID != op || ops[0].Type != apprunner.OpCreateService || ops[0].Status != apprunner.OpPending {
 		t.Errorf("operations %+v, %v", ops, err)
 	}
@@ -378,7 +378,7 @@ func TestUpdateKeepsWhatARollbackNeeds(t *testing.T) {
 	if err != nil || got.Instance.CPU != 2048 || got.Status != apprunner.StatusInProgress {
 		t.Fatalf("%+v, %v", got.Instance, err)
 	}
-	ops, _ := h.ListOperations(t.Context(), scope, s.ARN())
+	ops, _ := h.ListOperations(t.Context(), scope, s.ARN(), apprunner.Place{}, 0)
 	if ops[0].ID != id || ops[0].Before == nil || ops[0].Before.Instance.CPU != 1024 || ops[0].Work != apprunner.WorkRestart {
 		t.Errorf("operation %+v", ops[0])
 	}

@@ -134,15 +134,15 @@ func (c *Control) ListServices(ctx context.Context, sc apprunner.Scope, after ap
 	return list, err
 }
 
-// ListOperations returns a service's operations, newest first (§10.4).
-func (c *Control) ListOperations(ctx context.Context, sc apprunner.Scope, arn string) ([]apprunner.Operation, error) {
+// ListOperations returns a service's operations, newest first: those after a place, at most limit (0: all) (§10.4).
+func (c *Control) ListOperations(ctx context.Context, sc apprunner.Scope, arn string, after apprunner.Place, limit int) ([]apprunner.Operation, error) {
 	var list []apprunner.Operation
 	err := c.DB.View(ctx, func(tx *store.Tx) error {
 		s, err := c.service(tx, sc, arn, apprunner.ActListOperations)
 		if err != nil {
 			return err
 		}
-		list, err = tx.Operations(s.ARN())
+		list, err = tx.OperationsAfter(s.ARN(), after, limit)
 		return err
 	})
 	return list, err

@@ -240,7 +240,7 @@ func (w *world) await(arn string) (apprunner.Service, apprunner.Operation) {
 		s, err := w.control.DescribeService(w.t.Context(), scope, arn)
 		check(w.t, err)
 		if s.Status != apprunner.StatusInProgress {
-			ops, err := w.control.ListOperations(w.t.Context(), scope, arn)
+			ops, err := w.control.ListOperations(w.t.Context(), scope, arn, apprunner.Place{}, 0)
 			check(w.t, err)
 			return s, ops[0]
 		}

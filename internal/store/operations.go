@@ -48,6 +48,20 @@ func (t *Tx) Operations(serviceARN string) ([]apprunner.Operation, error) {
 	return bodies[apprunner.Operation](t, `SELECT body FROM operations WHERE service_arn = $1 ORDER BY started_at DESC, id`, serviceARN)
 }
 
+// OperationsAfter lists a service's operations, newest first: those after a place, at most limit (0: all).
+func (t *Tx) OperationsAfter(serviceARN string, after apprunner.Place, limit int) ([]apprunner.Operation, error) {
+	query, args := `SELECT body FROM operations WHERE service_arn = $1`, []any{serviceARN}
+	if after != (apprunner.Place{}) {
+		query += ` AND (started_at < $2 OR started_at = $2 AND id > $3)`
+		args = append(args, after.At, after.Name)
+	}
+	query += ` ORDER BY started_at DESC, id`
+	if limit > 0 {
+		query += fmt.Sprintf(` LIMIT %d`, limit)
+	}
+	return bodies[apprunner.Operation](t, query, args...)
+}
+
 // RunningOperations lists every operation that has not ended, oldest first.
 func (t *Tx) RunningOperations() ([]apprunner.Operation, error) {
 	return bodies[apprunner.Operation](t, `SELECT body FROM operations WHERE ended = 0 ORDER BY started_at, id`)
