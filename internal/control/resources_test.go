@@ -480,3 +480,16 @@ func TestTagsOnAllKinds(t *testing.T) {
 	code(t, "a deleted resource", h.TagResource(t.Context(), scope, conn.ARN, []apprunner.Tag{{Key: "k"}}), nf)
 	code(t, "another kind", h.UntagResource(t.Context(), scope, prefix+"webacl/x", []string{"k"}), nf)
 }
+
+// checklist: 21
+func TestServiceQuotaAsShipped(t *testing.T) {
+	h := open(t, nil)
+	for i := range 10 {
+		h.create(t, fmt.Sprintf("web-%d", i))
+	}
+	_, _, err := h.CreateService(t.Context(), scope, codeInput("web-10"))
+	code(t, "the eleventh", err, sq)
+	if _, _, err := h.CreateService(t.Context(), apprunner.Scope{Account: "210987654321", Region: scope.Region}, codeInput("web-10")); err != nil {
+		t.Errorf("another account has its own: %v", err)
+	}
+}
