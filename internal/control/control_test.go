@@ -116,6 +116,7 @@ func TestCreateAnswersAtOnce(t *testing.T) {
 	}
 }
 
+// checklist: 76
 func TestCreateRefusals(t *testing.T) {
 	h := open(t, func(c *control.Config) { c.ServiceQuota = 2 })
 	h.create(t, "taken")
