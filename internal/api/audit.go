@@ -10,75 +10,42 @@ import (
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/wire"
 )
 
-// CallRecord is the audit record of one call, in the shape of CloudTrail (adjacent §7). It marshals to the record itself.
-type CallRecord struct {
-	EventVersion       string       `json:"eventVersion"`
-	UserIdentity       UserIdentity `json:"userIdentity"`
-	EventTime          string       `json:"eventTime"` // ISO 8601 in UTC, whole seconds
-	EventSource        string       `json:"eventSource"`
-	EventName          string       `json:"eventName"`
-	AWSRegion          string       `json:"awsRegion"`
-	SourceIPAddress    string       `json:"sourceIPAddress"`
-	UserAgent          string       `json:"userAgent"`
-	ErrorCode          string       `json:"errorCode,omitempty"`
-	ErrorMessage       string       `json:"errorMessage,omitempty"`
-	RequestParameters  any          `json:"requestParameters"`
-	ResponseElements   any          `json:"responseElements"`
-	RequestID          string       `json:"requestID"`
-	EventID            string       `json:"eventID"`
-	ReadOnly           bool         `json:"readOnly"`
-	EventType          string       `json:"eventType"`
-	ManagementEvent    bool         `json:"managementEvent"`
-	RecipientAccountID string       `json:"recipientAccountId"`
-	EventCategory      string       `json:"eventCategory"`
-
-	// Time is EventTime with its fractions, for the order of records.
-	Time time.Time `json:"-"`
+// auditor keeps a record of every call.
+type auditor interface {
+	// Record keeps a record; with durable it returns when a crash can no longer lose it.
+	Record(ctx context.Context, r observe.AuditRecord, durable bool) error
+	// Finish completes a record that was begun with the action's own transaction.
+	Finish(ctx context.Context, r observe.AuditRecord) error
 }
 
-// UserIdentity is who made a call. Of a caller that could not be verified only the key it claimed is known.
-type UserIdentity struct {
-	Type           string          `json:"type"`
-	PrincipalID    string          `json:"principalId,omitempty"`
-	ARN            string          `json:"arn,omitempty"`
-	AccountID      string          `json:"accountId,omitempty"`
-	AccessKeyID    string          `json:"accessKeyId,omitempty"`
-	UserName       string          `json:"userName,omitempty"`
-	SessionContext *SessionContext `json:"sessionContext,omitempty"`
+// hiddenMembers are members that carry secrets whether or not the models mark them.
+var hiddenMembers = map[string]bool{
+	"buildCommand": true, "startCommand": true, "runtimeEnvironmentVariables": true, "runtimeEnvironmentSecrets": true,
+	"secretString": true, "secretBinary": true, "secretAccessKey": true, "sessionToken": true, "password": true, "newPassword": true, "oldPassword": true,
+	"authorizationToken": true, "tokenCode": true, "webIdentityToken": true, "privateKey": true, "plaintext": true, "keyMaterial": true,
+	"clientSecret": true, "accessToken": true,
 }
 
-// SessionContext tells where temporary credentials come from.
-type SessionContext struct {
-	SessionIssuer *SessionIssuer    `json:"sessionIssuer,omitempty"`
-	Attributes    SessionAttributes `json:"attributes"`
+// torrents are actions that change so much so often that their records may wait for company like those of reading ones.
+var torrents = map[string]bool{"PutLogEvents": true, "UploadLayerPart": true, "PutMetricData": true, "PutTraceSegments": true}
+
+// begin lets the record of a changing call be written with the transaction of its action. The record that is written there lacks
+// the answer, which finish adds.
+func (s *Server) begin(ctx context.Context, x *exchange) context.Context {
+	if s.Audit == nil || s.Begin == nil || readOnly(x.claimed) || torrents[x.claimed] {
+		return ctx
+	}
+	x.eventID = apprunner.NewUUID()
+	ctx, x.begun = s.Begin(ctx, func() observe.AuditRecord { return s.callRecord(x, nil) })
+	return ctx
 }
 
-// SessionIssuer is the role of a session.
-type SessionIssuer struct {
-	Type        string `json:"type"`
-	PrincipalID string `json:"principalId"`
-	ARN         string `json:"arn"`
-	AccountID   string `json:"accountId"`
-	UserName    string `json:"userName,omitempty"`
-}
-
-// SessionAttributes are the facts of a session.
-type SessionAttributes struct {
-	CreationDate     string `json:"creationDate"`
-	MFAAuthenticated string `json:"mfaAuthenticated"`
-}
-
-// hidden stands in a record for what must not be read there (adjacent §7).
-const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
-
-// hiddenMembers are members that carry secrets although the models do not mark them.
-var hiddenMembers = map[string]bool{"sessionToken": true, "authorizationToken": true, "tokenCode": true, "webIdentityToken": true, "privateKey": true}
-
-// record writes the audit record of a call. A record that cannot be kept does not undo the action, but it is an operator's
-// problem.
+// record writes the audit record of a call: that of a change that was made before the client hears of it, the others in batches.
+// A record that cannot be kept does not undo the action, but it is an operator's problem.
 func (s *Server) record(ctx context.Context, x *exchange, f *fault) {
 	if s.Audit == nil {
 		return
@@ -86,17 +53,26 @@ func (s *Server) record(ctx context.Context, x *exchange, f *fault) {
 	r := s.callRecord(x, f)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := s.Audit.RecordCall(ctx, r); err != nil {
+	var err error
+	if x.begun != nil && x.begun() {
+		err = s.Audit.Finish(ctx, r)
+	} else {
+		err = s.Audit.Record(ctx, r, f == nil && !r.ReadOnly && !torrents[x.claimed])
+	}
+	if err != nil {
 		s.Log.Error("keep the audit record of a call", "request_id", x.id, "event", r.EventName, "error", err)
 	}
 }
 
-func (s *Server) callRecord(x *exchange, f *fault) CallRecord {
+func (s *Server) callRecord(x *exchange, f *fault) observe.AuditRecord {
 	now := s.Now().UTC()
-	r := CallRecord{
+	if x.eventID == "" {
+		x.eventID = apprunner.NewUUID()
+	}
+	r := observe.AuditRecord{
 		EventVersion: "1.08", Time: now, EventTime: now.Format(time.RFC3339), EventSource: x.source(), EventName: clip(x.claimed, 128),
 		AWSRegion: x.call.Scope.Region, SourceIPAddress: sourceIP(x.http), UserAgent: clip(x.http.UserAgent(), 1024),
-		RequestID: x.id, EventID: apprunner.NewUUID(), ReadOnly: readOnly(x.claimed), EventType: "AwsApiCall",
+		RequestID: x.id, EventID: x.eventID, ReadOnly: readOnly(x.claimed), EventType: "AwsApiCall",
 		ManagementEvent: true, EventCategory: "Management", RecipientAccountID: s.Account, UserIdentity: identityOf(x),
 	}
 	if x.call.Principal.Account != "" {
@@ -109,11 +85,10 @@ func (s *Server) callRecord(x *exchange, f *fault) CallRecord {
 	}
 	if f != nil {
 		r.ErrorCode, r.ErrorMessage = f.code, f.message
-		return r
-	}
-	if !r.ReadOnly && x.output != nil && x.operation.Output != wire.None {
+	} else if !r.ReadOnly && x.output != nil && x.operation.Output != wire.None {
 		r.ResponseElements = describe(x.service.API, x.operation.Output, x.output)
 	}
+	r.Resources = resourcesIn(x.service, r.RequestParameters, r.ResponseElements)
 	return r
 }
 
@@ -126,7 +101,7 @@ func (x *exchange) source() string {
 
 // readOnly tells by its name whether an operation only reads.
 func readOnly(operation string) bool {
-	for _, verb := range []string{"List", "Describe", "Get", "BatchGet", "BatchCheck", "Filter", "Lookup", "Simulate", "Decode", "Head", "Test"} {
+	for _, verb := range []string{"List", "Describe", "Get", "BatchGet", "BatchCheck", "Filter", "Lookup", "Simulate", "Decode", "Head", "Test", "AssumeRole"} {
 		if strings.HasPrefix(operation, verb) {
 			return true
 		}
@@ -134,31 +109,33 @@ func readOnly(operation string) bool {
 	return false
 }
 
-func identityOf(x *exchange) UserIdentity {
+func identityOf(x *exchange) observe.AuditIdentity {
 	p := x.call.Principal
 	if p.Type == "" {
 		scope, _ := iam.ClaimedScope(x.http)
-		return UserIdentity{Type: "Unknown", AccessKeyID: clip(scope.KeyID, 128)}
+		return observe.AuditIdentity{Type: observe.IdentityUnknown, AccessKeyID: clip(scope.KeyID, 128)}
 	}
-	u := UserIdentity{Type: string(p.Type), PrincipalID: p.ID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: p.AccessKeyID, UserName: p.UserName}
-	if p.Session == nil {
-		return u
-	}
-	u.SessionContext = &SessionContext{Attributes: SessionAttributes{CreationDate: p.Session.IssuedAt.UTC().Format(time.RFC3339), MFAAuthenticated: "false"}}
-	if issuer := p.Session.IssuerARN; issuer != "" {
-		u.SessionContext.SessionIssuer = &SessionIssuer{Type: "Root", PrincipalID: p.Account, ARN: issuer, AccountID: p.Account}
-		if p.Session.UserID != "" {
-			u.SessionContext.SessionIssuer = &SessionIssuer{
-				Type: "IAMUser", PrincipalID: p.Session.UserID, ARN: issuer, AccountID: p.Account, UserName: issuer[strings.LastIndexByte(issuer, '/')+1:],
-			}
-		}
-	}
-	if p.Session.RoleARN != "" {
-		u.SessionContext.SessionIssuer = &SessionIssuer{
-			Type: "Role", PrincipalID: p.Session.RoleID, ARN: p.Session.RoleARN, AccountID: p.Account, UserName: p.Session.RoleName,
+	u := observe.AuditIdentity{Type: string(p.Type), PrincipalID: p.ID, ARN: p.ARN, AccountID: p.Account, AccessKeyID: p.AccessKeyID, UserName: p.UserName}
+	if s := p.Session; s != nil {
+		u.SessionContext = &observe.AuditSession{
+			SessionIssuer: issuerOf(p), SourceIdentity: s.SourceIdentity,
+			Attributes: observe.AuditSessionAttributes{CreationDate: s.IssuedAt.UTC().Format(time.RFC3339), MFAAuthenticated: "false"},
 		}
 	}
 	return u
+}
+
+// issuerOf is the role of a session, or who vouched for a federated user.
+func issuerOf(p iam.Principal) *observe.AuditIssuer {
+	switch s := p.Session; {
+	case s.RoleARN != "":
+		return &observe.AuditIssuer{Type: "Role", PrincipalID: s.RoleID, ARN: s.RoleARN, AccountID: p.Account, UserName: s.RoleName}
+	case s.UserID != "":
+		return &observe.AuditIssuer{Type: "IAMUser", PrincipalID: s.UserID, ARN: s.IssuerARN, AccountID: p.Account, UserName: s.IssuerARN[strings.LastIndexByte(s.IssuerARN, '/')+1:]}
+	case s.IssuerARN != "":
+		return &observe.AuditIssuer{Type: "Root", PrincipalID: p.Account, ARN: s.IssuerARN, AccountID: p.Account}
+	}
+	return nil
 }
 
 // describe gives a wire struct as plain values for a record: member names with a lower-case first letter at every level, times
@@ -207,10 +184,13 @@ func (d describer) structure(sh *wire.Shape, v reflect.Value) map[string]any {
 		}
 		name := lowerFirst(m.Name)
 		if hiddenMembers[name] || d.sensitive(&d.api.Shapes[m.Shape]) {
-			out[name] = hidden
+			out[name] = observe.Hidden
 			continue
 		}
 		out[name] = d.value(&d.api.Shapes[m.Shape], f)
+	}
+	if _, there := out["value"]; there && out["type"] == "SecureString" {
+		out["value"] = observe.Hidden
 	}
 	return out
 }

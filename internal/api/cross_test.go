@@ -61,10 +61,15 @@ func newCrossing(t *testing.T) *crossing {
 		errs[2] = err
 		logsAPI, err := api.NewLogs(logs)
 		errs[3] = err
+		audit, err := observe.OpenAudit(context.Background(), observe.AuditConfig{DB: db, TrailDir: t.TempDir()})
+		errs[4] = err
 		if err := errors.Join(errs[:]...); err != nil {
 			t.Fatal(err)
 		}
-		c.Services = append(c.Services, ecr, logsAPI)
+		trails, err := api.NewCloudTrail(audit)
+		ok(t, err)
+		ok(t, audit.CreateTrail(t.Context(), observe.Trail{Scope: scope, Name: "victim", Bucket: "bucket", Tags: map[string]string{"note": secretOfA}}))
+		c.Services = append(c.Services, ecr, logsAPI, trails)
 		x.services = c.Services
 	})
 	x.dbs = append(x.dbs, x.db)

@@ -29,6 +29,7 @@ import (
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/control"
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/observe"
 )
 
 // door is the whole front: IAM, STS and App Runner over real rooms, with a clock that tests move and the audit records it kept.
@@ -39,11 +40,15 @@ type door struct {
 	ahead atomic.Int64 // how far the directory's clock is ahead of the client's, in nanoseconds
 
 	mu      sync.Mutex
-	records []api.CallRecord
+	records []observe.AuditRecord
 	log     bytes.Buffer
 }
 
-func (d *door) RecordCall(_ context.Context, r api.CallRecord) error {
+func (d *door) Finish(ctx context.Context, r observe.AuditRecord) error {
+	return d.Record(ctx, r, false)
+}
+
+func (d *door) Record(_ context.Context, r observe.AuditRecord, _ bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.records = append(d.records, r)
@@ -51,7 +56,7 @@ func (d *door) RecordCall(_ context.Context, r api.CallRecord) error {
 }
 
 // last is the newest audit record, as it is written.
-func (d *door) last(t *testing.T) (api.CallRecord, string) {
+func (d *door) last(t *testing.T) (observe.AuditRecord, string) {
 	t.Helper()
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -31,6 +31,11 @@ func (s *Server) index() error {
 		if err := add(table, key, svc); err != nil {
 			return err
 		}
+		if svc.OlderTarget != "" {
+			if err := add(s.byTarget, svc.OlderTarget, svc); err != nil {
+				return err
+			}
+		}
 		for name := range svc.Actions {
 			if svc.API.Operation(name) == nil {
 				return fmt.Errorf("api: %s has no operation %s", svc.API.Name, name)
@@ -66,7 +71,7 @@ func (s *Server) recognise(x *exchange, body []byte) {
 		if version == "" || version == x.service.API.Version {
 			x.claimed = action
 		}
-	case prefix == x.service.API.TargetPrefix:
+	case prefix == x.service.API.TargetPrefix, prefix != "" && prefix == x.service.OlderTarget:
 		x.claimed = operation
 	}
 }

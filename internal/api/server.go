@@ -15,6 +15,7 @@ import (
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/wire"
 )
 
@@ -24,17 +25,15 @@ type identities interface {
 	Authorize(ctx context.Context, p iam.Principal, q iam.Request) error
 }
 
-// auditor keeps a record of every call.
-type auditor interface {
-	RecordCall(ctx context.Context, r CallRecord) error
-}
-
 // Config is what a Server needs. Services and Identities are required.
 type Config struct {
 	Services   []*Service
 	Identities identities
 	// Audit keeps the records of calls; nil keeps none.
 	Audit auditor
+	// Begin returns a context under which the first transaction that commits also begins the record of the call, and a function
+	// that tells whether one did. Nil: records are written after the action.
+	Begin func(ctx context.Context, record func() observe.AuditRecord) (context.Context, func() bool)
 	// Throttle refuses calls that come too fast; what it returns is the answer, usually with CodeThrottling. Nil refuses none.
 	Throttle func(p iam.Principal, service, operation string, now time.Time) error
 	// Account is the account under which calls are recorded whose sender is not known.
@@ -96,6 +95,8 @@ type exchange struct {
 	body      []byte
 	operation *wire.Operation
 	call      Call
+	eventID   string      // of the audit record
+	begun     func() bool // whether the action's transaction holds the record already
 	input     any
 	output    any
 }
@@ -147,7 +148,7 @@ func (s *Server) run(ctx context.Context, w http.ResponseWriter, x *exchange) er
 	if err := x.service.API.Validate(x.operation, x.input); err != nil {
 		return apprunner.Errorf(x.service.Constraint, "%w", err)
 	}
-	x.output, err = action.Do(ctx, x.call, x.input)
+	x.output, err = action.Do(s.begin(ctx, x), x.call, x.input)
 	return err
 }
 

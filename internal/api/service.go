@@ -55,6 +55,8 @@ type Service struct {
 	Constraint apprunner.Code
 	// Internal is the code for a fault of this server.
 	Internal apprunner.Code
+	// OlderTarget is an earlier form of the prefix in X-Amz-Target that clients may still send.
+	OlderTarget string
 	// MaxBody is the largest request body in bytes where it is more than the usual 1 MiB.
 	MaxBody int64
 }

@@ -43,4 +43,15 @@ var migrations = []string{
 		resource_type TEXT NOT NULL, resource_name TEXT NOT NULL)`,
 	`CREATE INDEX audit_resources_record ON audit_resources (record_id)`,
 	`CREATE INDEX audit_resources_name ON audit_resources (resource_name)`,
+	`ALTER TABLE audit_records ADD COLUMN seq BIGINT NOT NULL DEFAULT 0`,
+	`ALTER TABLE audit_records ADD COLUMN chain TEXT NOT NULL DEFAULT ''`,
+	`CREATE INDEX audit_records_seq ON audit_records (seq)`,
+	`CREATE TABLE audit_chain (place TEXT PRIMARY KEY, seq BIGINT NOT NULL, link TEXT NOT NULL)`,
+	`CREATE TABLE audit_pending (id TEXT PRIMARY KEY, body TEXT NOT NULL)`,
+	`CREATE TABLE audit_trails (
+		arn TEXT PRIMARY KEY,
+		account TEXT NOT NULL,
+		name TEXT NOT NULL,
+		delivered BIGINT NOT NULL,
+		body TEXT NOT NULL)`,
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,11 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"slipway.dev/slipway/internal/api"
-	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/instance/oci"
 	"slipway.dev/slipway/internal/observe"
-	"slipway.dev/slipway/internal/store"
 )
 
 // RunControl is the control role: everything that decides. It ends at SIGTERM; instances and the edge go on without it.
@@ -47,11 +43,12 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serveHTTP(ctx, l, s.front.mux) })
-	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.logs.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
+	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
 		g.Go(func() error { return run(ctx) })
 	}
 	g.Go(func() error { return s.names.serveDNS(ctx, files) })
 	g.Go(func() error { return s.prune(ctx) })
+	g.Go(func() error { return s.forget(ctx) })
 	g.Go(func() error { return s.serveCredentials(ctx) })
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -67,7 +64,7 @@ func (s *System) serveCredentials(ctx context.Context) error {
 	for ctx.Err() == nil {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
 		if err == nil {
-			err = serveHTTP(ctx, l, s.creds)
+			err = serveHTTP(ctx, l, s.inner())
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("instances cannot fetch credentials", "address", at, "err", err)
@@ -77,22 +74,31 @@ func (s *System) serveCredentials(ctx context.Context) error {
 	return nil
 }
 
+// forgetEvery is how often deleted things whose time of being described is over are dropped.
+const forgetEvery = time.Minute
+
+func (s *System) forget(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := s.control.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.log.Error("drop what was deleted", "err", err)
+		}
+		pause(ctx, forgetEvery)
+	}
+	return nil
+}
+
 // pruneEvery is how often records whose time is over are dropped.
 const pruneEvery = time.Hour
 
 // prune drops audit records, events and runtime images whose time is over.
 func (s *System) prune(ctx context.Context) error {
-	trail, err := observe.OpenTrail(ctx, s.db)
-	if err != nil {
-		return err
-	}
 	events, err := observe.OpenEvents(ctx, s.db)
 	if err != nil {
 		return err
 	}
 	for {
 		now := time.Now()
-		if err := errors.Join(trail.Prune(ctx, now), events.Prune(ctx, now), s.builder.Prune(ctx, now)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.audit.Prune(ctx, now), events.Prune(ctx, now), s.builder.Prune(ctx, now)); err != nil && ctx.Err() == nil {
 			s.log.Error("drop old records", "err", err)
 		}
 		pause(ctx, pruneEvery)
@@ -100,42 +106,6 @@ func (s *System) prune(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// auditLog keeps the records of API calls.
-type auditLog struct{ db *store.DB }
-
-func (a auditLog) RecordCall(ctx context.Context, r api.CallRecord) error {
-	return a.db.UpdateQuietly(ctx, func(tx *store.Tx) error { return observe.Record(tx, auditRecord(r)) })
-}
-
-// auditRecord puts the API's record of a call into the words of the audit trail.
-func auditRecord(r api.CallRecord) observe.AuditRecord {
-	return observe.AuditRecord{
-		Scope: apprunner.Scope{Account: r.RecipientAccountID, Region: r.AWSRegion}, Time: r.Time, EventID: r.EventID, RequestID: r.RequestID,
-		Source: r.EventSource, Name: r.EventName, ReadOnly: r.ReadOnly, SourceIP: r.SourceIPAddress, UserAgent: r.UserAgent,
-		ErrorCode: r.ErrorCode, ErrorMessage: r.ErrorMessage, Request: members(r.RequestParameters), Response: members(r.ResponseElements),
-		Identity: observe.AuditIdentity{
-			Type: r.UserIdentity.Type, PrincipalID: r.UserIdentity.PrincipalID, ARN: r.UserIdentity.ARN, AccountID: r.UserIdentity.AccountID,
-			AccessKeyID: r.UserIdentity.AccessKeyID, UserName: r.UserIdentity.UserName, Session: members(r.UserIdentity.SessionContext),
-		},
-	}
-}
-
-// members is a structure as a map; nil when there is none.
-func members(v any) map[string]any {
-	if m, ok := v.(map[string]any); ok {
-		return m
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil
-	}
-	var m map[string]any
-	if json.Unmarshal(b, &m) != nil {
-		return nil
-	}
-	return m
 }
 
 // teardown ends what an installation left on the machine outside its data directory.

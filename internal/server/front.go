@@ -25,6 +25,7 @@ import (
 type front struct {
 	sys *System
 	mux *http.ServeMux
+	aws http.Handler // the AWS APIs alone
 }
 
 func (s *System) openFront(ctx context.Context) error {
@@ -40,11 +41,11 @@ func (s *System) openFront(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	aws, err := api.New(api.Config{Services: services, Identities: s.iam, Audit: auditLog{s.db}, Account: s.conf.Account, Log: s.log})
+	aws, err := api.New(api.Config{Services: services, Identities: s.iam, Audit: s.audit, Account: s.conf.Account, Log: s.log})
 	if err != nil {
 		return err
 	}
-	f := &front{sys: s, mux: http.NewServeMux()}
+	f := &front{sys: s, mux: http.NewServeMux(), aws: aws}
 	f.mux.Handle("/", aws)
 	f.mux.Handle("/v2/", s.images.Registry())
 	f.mux.Handle("/git/", s.host)
@@ -63,7 +64,8 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	sts, err4 := api.NewSTS(s.iam)
 	ids, err5 := api.NewIAM(api.IAMConfig{Directory: s.iam, InUse: s.needLinkedRole})
 	quotas, err6 := api.NewQuotas(s.control, tokens)
-	return []*api.Service{runner, ecr, logs, sts, ids, quotas}, errors.Join(err1, err2, err3, err4, err5, err6)
+	trails, err7 := api.NewCloudTrail(s.audit)
+	return []*api.Service{runner, ecr, logs, sts, ids, quotas, trails}, errors.Join(err1, err2, err3, err4, err5, err6, err7)
 }
 
 // secretSetting is a random key that is made once and kept in the database.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,7 @@ type System struct {
 
 	db      *store.DB
 	iam     *iam.Directory
+	audit   *observe.Audit
 	logs    *observe.Logs
 	images  *image.Store
 	git     *source.Git
@@ -54,7 +56,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openFront,
+		s.openRecords, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -153,8 +155,12 @@ func (s *System) openControl(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	seal, err := keyFile(s.conf.path("connections.key"))
+	if err != nil {
+		return err
+	}
 	s.control, err = control.New(control.Config{
-		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.StrictRoles, Epoch: epoch,
+		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.StrictRoles, Epoch: epoch, SealKey: seal,
 		CheckRepository: func(url string) error { _, err := source.ParseURL(url); return err },
 		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention,
 	})
@@ -164,6 +170,20 @@ func (s *System) openControl(ctx context.Context) (err error) {
 	s.deploy = &imageDeployments{db: s.db, control: s.control, log: s.log, waiting: map[string]string{}}
 	s.images.OnPush(s.deploy.pushed)
 	return nil
+}
+
+// keyFile reads a key of 32 bytes that lies outside the database, making it at first.
+func keyFile(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key = make([]byte, 32)
+		rand.Read(key) // never fails
+		err = writeFile(path, key, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return key, nil
 }
 
 // epoch is when the installation was made.
@@ -200,7 +220,10 @@ func (s *System) openWork(context.Context) (err error) {
 	s.work, err = reconcile.New(reconcile.Config{
 		DB: s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
-		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, Retention: s.conf.Retention,
+		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, ConnectionCredential: s.connectionCredential,
+		FirstService: func(ctx context.Context, account string) error {
+			return s.iam.EnsureServiceLinkedRole(ctx, account, "apprunner.amazonaws.com")
+		},
 		Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err

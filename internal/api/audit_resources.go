@@ -1,0 +1,80 @@
+package api
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"slipway.dev/slipway/internal/observe"
+)
+
+// resourceMembers name resources, by the type CloudTrail gives them. The key is the signing name of the API and the member.
+var resourceMembers = map[string]string{
+	"apprunner/serviceArn": "AWS::AppRunner::Service", "apprunner/serviceName": "AWS::AppRunner::Service",
+	"apprunner/connectionArn": "AWS::AppRunner::Connection", "apprunner/connectionName": "AWS::AppRunner::Connection",
+	"apprunner/autoScalingConfigurationArn":    "AWS::AppRunner::AutoScalingConfiguration",
+	"apprunner/autoScalingConfigurationName":   "AWS::AppRunner::AutoScalingConfiguration",
+	"apprunner/observabilityConfigurationArn":  "AWS::AppRunner::ObservabilityConfiguration",
+	"apprunner/observabilityConfigurationName": "AWS::AppRunner::ObservabilityConfiguration",
+	"apprunner/vpcConnectorArn":                "AWS::AppRunner::VpcConnector", "apprunner/vpcConnectorName": "AWS::AppRunner::VpcConnector",
+	"apprunner/vpcIngressConnectionArn": "AWS::AppRunner::VpcIngressConnection", "apprunner/vpcIngressConnectionName": "AWS::AppRunner::VpcIngressConnection",
+	"apprunner/instanceRoleArn": "AWS::IAM::Role", "apprunner/accessRoleArn": "AWS::IAM::Role",
+	"iam/roleName": "AWS::IAM::Role", "iam/userName": "AWS::IAM::User", "iam/groupName": "AWS::IAM::Group", "iam/policyArn": "AWS::IAM::Policy",
+	"iam/accessKeyId": "AWS::IAM::AccessKey", "sts/roleArn": "AWS::IAM::Role", "sts/accessKeyId": "AWS::STS::AccessKey",
+	"ecr/repositoryName": "AWS::ECR::Repository", "logs/logGroupName": "AWS::Logs::LogGroup", "logs/logStreamName": "AWS::Logs::LogStream",
+	"cloudtrail/trailARN": "AWS::CloudTrail::Trail", "cloudtrail/trailName": "AWS::CloudTrail::Trail",
+}
+
+// arnTypes are the types of resources that a member for any ARN names.
+var arnTypes = map[string]string{
+	"apprunner:service": "AWS::AppRunner::Service", "apprunner:connection": "AWS::AppRunner::Connection",
+	"apprunner:autoscalingconfiguration": "AWS::AppRunner::AutoScalingConfiguration", "apprunner:observabilityconfiguration": "AWS::AppRunner::ObservabilityConfiguration",
+	"apprunner:vpcconnector": "AWS::AppRunner::VpcConnector", "apprunner:vpcingressconnection": "AWS::AppRunner::VpcIngressConnection",
+	"ecr:repository": "AWS::ECR::Repository", "logs:log-group": "AWS::Logs::LogGroup", "cloudtrail:trail": "AWS::CloudTrail::Trail",
+}
+
+// maxResources is how many resources one record names.
+const maxResources = 32
+
+// resourcesIn finds what a call was about in its parameters and its answer, in the form of a record.
+func resourcesIn(s *Service, values ...any) (found []observe.AuditResource) {
+	if s == nil {
+		return nil
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				if text, ok := v[name].(string); ok {
+					r := observe.AuditResource{Type: resourceType(s.API.SigningName, name, text), Name: clip(text, 1024)}
+					if r.Type != "" && text != "" && len(found) < maxResources && !slices.Contains(found, r) {
+						found = append(found, r)
+					}
+					continue
+				}
+				walk(v[name])
+			}
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	for _, v := range values {
+		walk(v)
+	}
+	return found
+}
+
+func resourceType(service, member, value string) string {
+	if member != "resourceArn" && member != "resourceId" {
+		return resourceMembers[service+"/"+member]
+	}
+	parts := strings.SplitN(value, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	kind, _, _ := strings.Cut(strings.ReplaceAll(parts[5], ":", "/"), "/")
+	return arnTypes[parts[2]+":"+kind]
+}
