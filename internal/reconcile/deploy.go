@@ -52,8 +52,15 @@ func (j *job) buildCode(ctx context.Context, d *apprunner.Deployment) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear the checkout: %w", err)
 	}
+	repo := source.Repository{URL: code.URL, Branch: code.Branch}
+	if arn := j.svc.Source.ConnectionARN; arn != "" {
+		var err error
+		if repo.Credential, err = j.r.ConnectionCredential(ctx, arn); err != nil {
+			return err
+		}
+	}
 	j.log.Step("Fetching branch %s of %s.", code.Branch, code.URL)
-	commit, err := j.r.Repositories.Fetch(ctx, source.Repository{URL: code.URL, Branch: code.Branch}, dir)
+	commit, err := j.r.Repositories.Fetch(ctx, repo, dir)
 	if err != nil {
 		return err
 	}

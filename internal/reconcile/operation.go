@@ -86,6 +86,11 @@ func (r *Reconciler) take(ctx context.Context, id string) (*job, error) {
 	if err := r.makeGroups(ctx, j.svc); err != nil {
 		return nil, err
 	}
+	if j.op.Type == apprunner.OpCreateService {
+		if err := r.FirstService(ctx, j.svc.Account); err != nil {
+			return nil, err
+		}
+	}
 	j.log = r.openLog(j.svc, j.op)
 	if first {
 		r.logEvents(ctx, j.svc, j.op.StartedMessage().Text, apprunner.StatusText(apprunner.StatusInProgress))

@@ -81,6 +81,10 @@ type Config struct {
 	ScratchDir string // for checkouts; swept at start
 	// PullAs is the principal whose rights count when an image is pulled with an access role; empty asks nobody. May be nil.
 	PullAs func(ctx context.Context, accessRoleARN string) string
+	// ConnectionCredential is what opens a private repository; nil: none can be opened.
+	ConnectionCredential func(ctx context.Context, connectionARN string) (source.Credential, error)
+	// FirstService is called before a service is created, with its account. May be nil.
+	FirstService func(ctx context.Context, account string) error
 	// Environment is set for every instance below the user's own variables, for example AWS_ENDPOINT_URL.
 	Environment map[string]string
 	// Files are placed into every instance, for example CA bundles. May be nil.
@@ -90,7 +94,6 @@ type Config struct {
 	StartTimeout time.Duration    // how long an instance may take to become healthy; default 5 min (§6.5)
 	DrainTimeout time.Duration    // how long requests in flight may take to finish; default 120 s (§7.3)
 	StopGrace    time.Duration    // between SIGTERM and SIGKILL; default 30 s (§19)
-	Retention    time.Duration    // how long deleted services are kept; default 1 h (§10.1)
 	Keep         int              // deployments kept for a rollback, the present one included; default 5
 	// Fault is called at every step boundary with "<TYPE>/<step>/<before|after>"; tests end the process there. May be nil.
 	Fault func(point string)
@@ -121,13 +124,18 @@ func New(c Config) (*Reconciler, error) {
 	if c.PullAs == nil {
 		c.PullAs = func(context.Context, string) string { return "" }
 	}
+	if c.ConnectionCredential == nil {
+		c.ConnectionCredential = func(context.Context, string) (source.Credential, error) { return source.Credential{}, nil }
+	}
+	if c.FirstService == nil {
+		c.FirstService = func(context.Context, string) error { return nil }
+	}
 	if c.Fault == nil {
 		c.Fault = func(string) {}
 	}
 	c.StartTimeout = orDefault(c.StartTimeout, 5*time.Minute)
 	c.DrainTimeout = orDefault(c.DrainTimeout, 120*time.Second)
 	c.StopGrace = orDefault(c.StopGrace, 30*time.Second)
-	c.Retention = orDefault(c.Retention, time.Hour)
 	if c.Keep < 1 {
 		c.Keep = 5
 	}

@@ -22,13 +22,10 @@ func (r *Reconciler) supervise(ctx context.Context) error {
 	tick := time.NewTicker(superviseEvery)
 	defer tick.Stop()
 	watched := map[string]bool{}
-	for round := 0; ; round++ {
+	for {
 		changed := r.DB.Changed()
 		if err := r.superviseOnce(ctx, watched); err != nil && ctx.Err() == nil {
 			r.Log.Error("supervision", "err", err)
-		}
-		if round%60 == 0 {
-			r.forget(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -111,17 +108,6 @@ func (r *Reconciler) sweepInstances(ctx context.Context) error {
 		}
 		return err
 	})
-}
-
-// forget drops services whose time of being described after deletion is over.
-func (r *Reconciler) forget(ctx context.Context) {
-	err := r.DB.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.ForgetServices(store.Micros(r.Now().Add(-r.Retention)))
-		return err
-	})
-	if err != nil && ctx.Err() == nil {
-		r.Log.Error("forget deleted services", "err", err)
-	}
 }
 
 func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool) error {

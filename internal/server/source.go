@@ -29,7 +29,7 @@ func (s *System) openSource(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.watcher, err = source.NewWatcher(ctx, source.WatcherConfig{DB: s.db, Git: s.git, Services: codeServices{s.db}, Starter: codeStarter{s}, Log: s.log})
+	s.watcher, err = source.NewWatcher(ctx, source.WatcherConfig{DB: s.db, Git: s.git, Services: codeServices{s}, Starter: codeStarter{s}, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -37,12 +37,19 @@ func (s *System) openSource(ctx context.Context) (err error) {
 	return err
 }
 
+// connectionCredential is what opens the repositories of a connection.
+func (s *System) connectionCredential(ctx context.Context, connectionARN string) (source.Credential, error) {
+	c, err := s.control.ConnectionCredential(ctx, connectionARN)
+	return source.Credential{Token: c.Token, User: c.User, Password: c.Password, PrivateKey: c.PrivateKey, KnownHosts: c.KnownHosts}, err
+}
+
 // codeServices shows the watcher the services that are built from a repository.
-type codeServices struct{ db *store.DB }
+type codeServices struct{ sys *System }
 
 func (c codeServices) WatchedServices(ctx context.Context) ([]source.Target, error) {
 	var targets []source.Target
-	err := c.db.View(ctx, func(tx *store.Tx) error {
+	connections := map[string]string{} // service ARN -> connection ARN
+	err := c.sys.db.View(ctx, func(tx *store.Tx) error {
 		services, err := tx.Services(apprunner.Scope{})
 		if err != nil {
 			return err
@@ -52,6 +59,7 @@ func (c codeServices) WatchedServices(ctx context.Context) ([]source.Target, err
 			if code == nil || s.Status == apprunner.StatusCreateFailed || s.Status == apprunner.StatusDeleteFailed {
 				continue
 			}
+			connections[s.ARN()] = s.Source.ConnectionARN
 			d, _, err := tx.Deployment(s.DeploymentID)
 			if err != nil {
 				return err
@@ -64,6 +72,11 @@ func (c codeServices) WatchedServices(ctx context.Context) ([]source.Target, err
 		}
 		return nil
 	})
+	for n, t := range targets {
+		if arn := connections[t.ServiceARN]; arn != "" && err == nil {
+			targets[n].Repository.Credential, err = c.sys.connectionCredential(ctx, arn)
+		}
+	}
 	return targets, err
 }
 
