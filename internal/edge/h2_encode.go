@@ -178,7 +178,7 @@ func hashField(name, value []byte) uint32 {
 	for _, c := range name {
 		h = (h ^ uint32(c)) * 16777619
 	}
-	h = (h ^ 0) * 16777619
+	h *= 16777619 // a zero byte between the two
 	for _, c := range value {
 		h = (h ^ uint32(c)) * 16777619
 	}

@@ -37,10 +37,6 @@ func TestMinSize(t *testing.T) {
 		t.Fatalf("instances %v", three)
 	}
 	load := s.Load(rig.Pressure{Path: "/", Rate: 60})
-	pid, err := h.Init(three[0])
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range 200 {
 		if len(load.Report().Bodies) == 3 {
 			break
@@ -57,7 +53,8 @@ func TestMinSize(t *testing.T) {
 			t.Errorf("instance %s outlived the deployment", id)
 		}
 	}
-	if pid, err = h.Init(s.Instances(t, "active")[0]); err != nil {
+	pid, err := h.Init(s.Instances(t, "active")[0])
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
