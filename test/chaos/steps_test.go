@@ -164,6 +164,7 @@ func TestKillAtEveryStep(t *testing.T) {
 // raise starts an installation with the test application in its registry.
 func raise(t *testing.T, env ...string) *rig.House {
 	t.Helper()
+	rig.NeedRoot(t)
 	dir, err := os.MkdirTemp("", "slipway-house-")
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ func publish(t *testing.T, repository, tag, version string) {
 // application as v1 and v2.
 func theHouse(t *testing.T) house {
 	t.Helper()
+	rig.NeedRoot(t)
 	sharedOnce.Do(func() {
 		public = httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 		shared, sharedErr = rig.Up("--mirrors", "public.ecr.aws="+public.Listener.Addr().String(), "--service-quota", "100", "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "20s")

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +21,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/apprunner"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/test/rig"
 )
@@ -97,46 +101,102 @@ func TestSideBySide(t *testing.T) {
 	houses[1].NoOrphans(t)
 }
 
-// machine is everything an installation could leave behind, by kind.
+// machine is everything an installation could leave behind, by kind; its processes and what names its directory are Leftovers.
 func machine(t *testing.T) map[string][]string {
 	t.Helper()
-	run := func(command string) []string {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", command).Output()
+	m := map[string][]string{}
+	add := func(kind string, item any) { m[kind] = append(m[kind], fmt.Sprint(item)) }
+	check := func(err error) {
+		t.Helper()
 		if err != nil {
-			t.Fatalf("%s: %v", command, err)
+			t.Fatal(err)
 		}
-		return strings.Split(strings.TrimSpace(string(out)), "\n")
 	}
-	var groups, files []string
-	for root, list := range map[string]*[]string{"/sys/fs/cgroup": &groups, "/run": &files, "/var": &files, "/etc": &files, "/tmp": &files, "/usr/local": &files} {
+	links, err := net.Interfaces()
+	check(err)
+	for _, l := range links {
+		add("interface", l.Name)
+		addrs, err := l.Addrs()
+		check(err)
+		for _, a := range addrs {
+			add("address", l.Name+" "+a.String())
+		}
+	}
+	routes, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+	check(err)
+	for _, r := range routes {
+		if link, err := netlink.LinkByIndex(r.LinkIndex); err == nil || r.LinkIndex == 0 { // else it went away meanwhile
+			name := ""
+			if link != nil {
+				name = link.Attrs().Name
+			}
+			add("route", fmt.Sprintf("%v by %q %v table %d type %d", r.Dst, name, r.Gw, r.Table, r.Type))
+		}
+	}
+	conn, err := nftables.New()
+	check(err)
+	tables, err := conn.ListTables()
+	check(err)
+	for _, table := range tables {
+		add("table", table.Name)
+	}
+	loops, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	check(err)
+	for _, l := range loops {
+		if b, err := os.ReadFile(l); err == nil {
+			add("loop device", l+" "+string(b))
+		}
+	}
+	for kind, file := range map[string]string{"mount": "/proc/self/mounts", "forwarding": "/proc/sys/net/ipv4/ip_forward"} {
+		b, err := os.ReadFile(file)
+		check(err)
+		for line := range strings.Lines(string(b)) {
+			add(kind, line)
+		}
+	}
+	for _, root := range []string{"/sys/fs/cgroup", "/run", "/var", "/etc", "/tmp", "/usr/local"} {
 		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && (root != "/sys/fs/cgroup" || d.IsDir()) {
-				*list = append(*list, path)
+			switch {
+			case err != nil: // it is gone already
+			case root != "/sys/fs/cgroup":
+				add("file", path)
+			case d.IsDir():
+				add("cgroup", path)
 			}
 			return nil
 		})
 	}
-	return map[string][]string{
-		"mount": run("cat /proc/self/mounts"), "cgroup": groups, "interface": run("ip -o link | cut -d: -f2"),
-		"address": run("ip -o addr | awk '{print $2, $4}'"), "route": run("ip route show table all | sed 's/ expires.*//'"),
-		"table": run("nft list tables"), "loop device": run("losetup -ln -O NAME,BACK-FILE || true"), "file": files,
-		"forwarding": run("cat /proc/sys/net/ipv4/ip_forward"),
-	}
+	return m
 }
 
-// others finds the tags of the installations that run on the machine beside the test's own; what carries them is theirs.
+// others finds the tags and directories of the installations that run on the machine beside the test's own; what carries them is
+// theirs.
 func others(own string, now map[string][]string) []string {
-	var tags []string
+	var marks []string
 	for _, i := range now["interface"] {
-		if tag, ok := strings.CutPrefix(strings.TrimSpace(i), "sw-"); ok && tag != own {
-			tags = append(tags, tag, "sv"+tag[:4])
+		if tag, ok := strings.CutPrefix(i, "sw-"); ok && tag != own {
+			marks = append(marks, tag, "sv"+tag[:4])
 		}
 	}
-	return tags
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		return marks
+	}
+	for _, file := range lines {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if _, dir, ok := strings.Cut(strings.ReplaceAll(string(b), "\x00", " "), "--data-dir"); ok && len(dir) > 2 {
+			dir, _, _ = strings.Cut(dir[1:], " ")
+			marks = append(marks, dir)
+		}
+	}
+	return marks
 }
 
 // quiet are files that other programs of a machine make and remove all the time.
-var quiet = regexp.MustCompile(`^/(tmp/(go-build|go-link|bash_|Test|slipway-rig|sw/)|var/(log|cache|lib/apt|lib/dpkg|tmp)|run/(lock|log))`)
+var quiet = regexp.MustCompile(`^/(tmp/(go-build|go-link|bash_|Test|slipway-(rig|bench)|sw/)|var/(log|cache|lib/apt|lib/dpkg|tmp)|run/(lock|log))`)
 
 // TestDownLeavesNothing compares the machine before `up` and after `down`. What was deployed is there again after the next `up`.
 func TestDownLeavesNothing(t *testing.T) {
@@ -200,32 +260,49 @@ func TestDownLeavesNothing(t *testing.T) {
 	down()
 }
 
-// TestSupervisorKilled: without its supervisor everything goes on serving; the next `up` takes it over, instances included.
-func TestSupervisorKilled(t *testing.T) {
+// TestSupervisorEnds: without its supervisor everything goes on serving; told to end by SIGTERM, it leaves the instances to the next
+// `up`, which takes them over.
+func TestSupervisorEnds(t *testing.T) {
 	h := rig.Own(t)
 	h.PushApp(t, "app", "v1", "v1")
 	s := h.Create(t, "orphaned", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning)
-	before := s.Instances(t, "active")
-	pid, err := h.Supervisor()
-	if err != nil {
-		t.Fatal(err)
+	end := func(sig syscall.Signal) {
+		t.Helper()
+		pid, err := h.Supervisor()
+		if err == nil {
+			err = syscall.Kill(pid, sig)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
+	takesOver := func(before []string) {
+		t.Helper()
+		if err := h.Start(); err != nil {
+			t.Fatal(err)
+		}
+		s.Says(t, "/", "hello v1")
+		if now := s.Instances(t, "active"); !slices.Equal(now, before) {
+			t.Errorf("instances %v became %v", before, now)
+		}
+		h.NoOrphans(t)
 	}
+	end(syscall.SIGKILL)
 	load := s.Load(rig.Pressure{Path: "/", Rate: 50})
 	time.Sleep(time.Second)
 	s.Deploy(t)
 	load.Stop().Unharmed(t)
-	before = s.Instances(t, "active")
-	if err := h.Start(); err != nil {
-		t.Fatal(err)
+	takesOver(s.Instances(t, "active"))
+
+	before := s.Instances(t, "active")
+	end(syscall.SIGTERM)
+	for range 300 {
+		if h.Ready() != nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	s.Says(t, "/", "hello v1")
-	if now := s.Instances(t, "active"); !slices.Equal(now, before) {
-		t.Errorf("instances %v became %v", before, now)
-	}
-	h.NoOrphans(t)
+	takesOver(before)
 }
 
 // TestDeployFolder: `slipway deploy DIR` packs, builds and shows the address; again, with a change; `slipway logs -f` follows.

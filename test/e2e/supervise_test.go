@@ -13,15 +13,32 @@ import (
 	"slipway.dev/slipway/test/rig"
 )
 
-// TestKilledInstanceIsReplaced: an instance whose first process is killed is replaced at once; its end and the reason are told.
+// TestKilledInstanceIsReplaced: an instance whose first process is killed is replaced at once; its end and the reason are told. The
+// same goes for one whose shim is killed, though nobody could see how it ended.
 //
 // checklist: 106, 150
 func TestKilledInstanceIsReplaced(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
-	s := h.Create(t, "killed", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+	for name, c := range map[string]struct {
+		find func(id string) (int, error)
+		says string
+	}{
+		"application": {h.Init, " was ended by signal SIGKILL (exit code 137). It is replaced."},
+		"shim":        {h.Shim, " was ended because the process that supervised it died unexpectedly. It is replaced."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := h.Create(t, "killed-"+name, rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+			replaced(t, s, c.find, c.says)
+		})
+	}
+}
+
+func replaced(t *testing.T, s rig.Service, find func(id string) (int, error), says string) {
+	t.Helper()
 	victim := s.Instances(t, "active")[0]
-	pid, err := h.Init(victim)
+	pid, err := find(victim)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +58,7 @@ func TestKilledInstanceIsReplaced(t *testing.T) {
 	}
 	watched{s}.becomes(t, "hello v1")
 	t.Logf("it answers again %s after the kill", time.Since(start).Round(time.Millisecond))
-	if events := s.Events(); !strings.Contains(events, victim+" was ended by signal SIGKILL (exit code 137). It is replaced.") {
+	if events := s.Events(); !strings.Contains(events, victim+says) {
 		t.Errorf("events:\n%s", events)
 	}
 	for range 50 {
@@ -53,7 +70,7 @@ func TestKilledInstanceIsReplaced(t *testing.T) {
 	if streams, err := s.Streams("application"); err != nil || !slices.Contains(streams, "instance/"+victim) || !slices.Contains(streams, "instance/"+now[0]) {
 		t.Errorf("application streams %v, %v; want one for each of the two instances", streams, err)
 	}
-	h.NoOrphans(t)
+	s.House.NoOrphans(t)
 	if ops := s.Operations(t); len(ops) != 1 {
 		t.Errorf("operations %v", ops)
 	}

@@ -129,9 +129,18 @@ func (h *House) Down() error {
 	return nil
 }
 
+// NeedRoot skips a test that has to run containers where that is not to be had.
+func NeedRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("applications run in containers, which needs root")
+	}
+}
+
 // Own is an installation of one test, which is taken down at its end and held to leave nothing.
 func Own(t testing.TB, args ...string) *House {
 	t.Helper()
+	NeedRoot(t)
 	h, err := Up(args...)
 	if err != nil {
 		t.Fatal(err)

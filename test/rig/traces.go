@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	_ "modernc.org/sqlite" // the records of instances are read, never written
 )
 
@@ -145,10 +145,14 @@ func interfaces(tag string) (list []Trace, err error) {
 }
 
 func tables(tag string) (list []Trace, err error) {
-	out, err := exec.Command("nft", "list", "tables").Output()
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, tag) {
-			list = append(list, Trace{"table", strings.TrimSpace(line), ""})
+	conn, err := nftables.New()
+	if err != nil {
+		return nil, err
+	}
+	all, err := conn.ListTables()
+	for _, t := range all {
+		if strings.HasSuffix(t.Name, "_"+tag) {
+			list = append(list, Trace{"table", t.Name, ""})
 		}
 	}
 	return list, err
@@ -358,6 +362,20 @@ func (s Service) Instances(t testing.TB, phase string) []string {
 		}
 	}
 	return ids
+}
+
+// Shim is the process id of the shim of an instance.
+func (h *House) Shim(id string) (int, error) {
+	pid := 0
+	err := eachProcess(func(p int) {
+		if line := procFile(p, "cmdline"); strings.Contains(line, "shim") && strings.Contains(line, id) {
+			pid = p
+		}
+	})
+	if err == nil && pid == 0 {
+		err = fmt.Errorf("instance %s has no shim", id)
+	}
+	return pid, err
 }
 
 // Init is the process id of the first process of an instance, as this machine numbers it.
