@@ -3,15 +3,19 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner"
@@ -28,6 +32,7 @@ type client struct {
 	logs  *cloudwatchlogs.Client
 	conf  aws.Config
 	https string // host:port of the applications; "" when unknown
+	ca    string // file of the certificates the API is trusted by beside the system's; "" for none
 }
 
 // connect finds the installation: by --data-dir or SLIPWAY_DATA_DIR, else by the usual AWS environment, else where `slipway
@@ -65,7 +70,9 @@ func fromEnvironment(ctx context.Context, env func(string) string) (*client, err
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS settings: %w", err)
 	}
-	return newClient(conf, env("SLIPWAY_HTTPS")), nil
+	c := newClient(conf, env("SLIPWAY_HTTPS"))
+	c.ca = env("AWS_CA_BUNDLE") // which the SDK has read as well
+	return c, nil
 }
 
 func fromDataDir(dir string) (*client, error) {
@@ -78,10 +85,35 @@ func fromDataDir(dir string) (*client, error) {
 		return nil, err
 	}
 	endpoint := vars["AWS_ENDPOINT_URL"]
-	return newClient(aws.Config{
+	conf := aws.Config{
 		Region: vars["AWS_REGION"], BaseEndpoint: &endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
-	}, vars["SLIPWAY_HTTPS"]), nil
+	}
+	ca := vars["AWS_CA_BUNDLE"]
+	if ca != "" {
+		if conf.HTTPClient, err = trusting(ca); err != nil {
+			return nil, err
+		}
+	}
+	c := newClient(conf, vars["SLIPWAY_HTTPS"])
+	c.ca = ca
+	return c, nil
+}
+
+// trusting is an HTTP client of the SDK that trusts the certificates of a file beside the system's.
+func trusting(caFile string) (aws.HTTPClient, error) {
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("trust the API: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pool.AppendCertsFromPEM(pem)
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}), nil
 }
 
 func newClient(conf aws.Config, https string) *client {

@@ -163,7 +163,7 @@ func (d *deployment) run(ctx context.Context, dir string, source *types.SourceCo
 		return svc, err
 	}
 	d.progress.Step("Sending the folder")
-	pushed, err := folder.Push(ctx, dir, "Deploy "+d.name, folder.Remote{URL: url, Branch: deployBranch, Username: user, Password: password})
+	pushed, err := folder.Push(ctx, dir, "Deploy "+d.name, folder.Remote{URL: url, Branch: deployBranch, Username: user, Password: password, CAFile: d.ca})
 	if err != nil {
 		return svc, err
 	}

@@ -54,7 +54,7 @@ func (p *program) status() *cobra.Command {
 func (p *program) running(r server.Running) {
 	fmt.Fprintf(p.out, "Slipway has been running for %s (process %d).\n", show.Duration(time.Since(r.StartedAt)), r.PID)
 	for _, row := range [][2]string{
-		{"API", "http://" + r.Addresses.API},
+		{"API", r.Config.APIURL()},
 		{"HTTPS", r.Addresses.HTTPS},
 		{"HTTP", r.Addresses.HTTP},
 		{"DNS", r.Addresses.DNS},

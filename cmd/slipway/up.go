@@ -69,7 +69,7 @@ func (p *program) welcome(r server.Running) {
 	t := show.Detect(p.out, p.env)
 	fmt.Fprintf(p.out, "%s\n\n", t.Paint(show.Good, "Slipway is ready."))
 	for _, row := range [][2]string{
-		{"API, registry, git", "http://" + r.Addresses.API},
+		{"API, registry, git", r.Config.APIURL()},
 		{"applications", "https://" + r.Addresses.HTTPS},
 		{"data", r.Config.DataDir},
 		{"credentials", ". " + r.Config.CredentialsFile()},

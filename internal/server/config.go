@@ -10,13 +10,18 @@ import (
 // file; the zero value of a setting means its default (see [Config.WithDefaults]). Addresses are host:port; port 0 takes a free one.
 type Config struct {
 	DataDir   string // default /var/lib/slipway for root, else $XDG_DATA_HOME/slipway
-	APIAddr   string // every AWS API, the registry, git; default 127.0.0.1:7700
+	APIAddr   string // every AWS API, the registry, git; default 127.0.0.1:7700; TLS where it is no loopback address
 	HTTPSAddr string // the applications; default 127.0.0.1:8443
 	HTTPAddr  string // redirects to HTTPS; default 127.0.0.1:8080
 	DNSAddr   string // authoritative DNS of Domain; default 127.0.0.1:5300
 	Domain    string // suffix of default domains; default apprunner.localhost
 	Region    string // default us-east-1
 	Account   string // 12 digits; default 123456789012
+
+	APICert  string   // certificate chain of the API listener (PEM file); "" takes one of the local CA where TLS is needed
+	APIKey   string   // its key
+	APINames []string // names and addresses that clients reach the API by, the first in credentials.env
+	APIRate  int      // calls a second that one caller may make to one action; default 100; below 0 refuses none
 
 	ServiceQuota int           // services per account and region; default 10
 	StartTimeout time.Duration // how long an instance may take to become healthy; default 5m

@@ -42,7 +42,12 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serveHTTP(ctx, l, s.front.mux) })
+	g.Go(func() error {
+		if c.apiTLS() {
+			return serveHTTP(ctx, l, s.front.mux, s.apiServerTLS())
+		}
+		return serveHTTP(ctx, l, s.front.mux, nil)
+	})
 	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run} {
 		g.Go(func() error { return run(ctx) })
 	}
@@ -64,7 +69,7 @@ func (s *System) serveCredentials(ctx context.Context) error {
 	for ctx.Err() == nil {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", at)
 		if err == nil {
-			err = serveHTTP(ctx, l, s.inner())
+			err = serveHTTP(ctx, l, s.inner(), nil)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("instances cannot fetch credentials", "address", at, "err", err)

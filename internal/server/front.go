@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,7 +42,11 @@ func (s *System) openFront(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	aws, err := api.New(api.Config{Services: services, Identities: s.iam, Audit: s.audit, Account: s.conf.Account, Log: s.log})
+	conf := api.Config{Services: services, Identities: s.iam, Audit: s.audit, Account: s.conf.Account, Log: s.log}
+	if s.conf.APIRate > 0 {
+		conf.Throttle = api.NewLimiter(s.conf.APIRate).Allow
+	}
+	aws, err := api.New(conf)
 	if err != nil {
 		return err
 	}
@@ -136,8 +141,8 @@ func (c edgeCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// serveHTTP answers on a listener until ctx ends, and lets requests in flight finish for a moment.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+// serveHTTP answers on a listener until ctx ends, and lets requests in flight finish for a moment. Without secure it speaks plain HTTP.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, secure *tls.Config) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -147,7 +152,12 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		}
 	})
 	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := func() error { return srv.Serve(l) }
+	if secure != nil {
+		srv.TLSConfig = secure
+		serve = func() error { return srv.ServeTLS(l, "", "") }
+	}
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
@@ -169,8 +179,8 @@ func (s *System) openIdentities(ctx context.Context) (err error) {
 // writeCredentials writes credentials.env (design §2).
 func (s *System) writeCredentials(key iam.AccessKey) error {
 	var b strings.Builder
-	for _, kv := range [][2]string{
-		{"AWS_ENDPOINT_URL", "http://" + s.conf.APIAddr},
+	vars := [][2]string{
+		{"AWS_ENDPOINT_URL", s.conf.APIURL()},
 		{"AWS_ACCESS_KEY_ID", key.ID},
 		{"AWS_SECRET_ACCESS_KEY", key.Secret},
 		{"AWS_REGION", s.conf.Region},
@@ -179,7 +189,11 @@ func (s *System) writeCredentials(key iam.AccessKey) error {
 		{"SLIPWAY_HTTP", s.conf.HTTPAddr},
 		{"SLIPWAY_DNS", s.conf.DNSAddr},
 		{"SLIPWAY_CA", s.conf.CAFile()},
-	} {
+	}
+	if s.conf.apiTLS() && s.conf.APICert == "" {
+		vars = append(vars, [2]string{"AWS_CA_BUNDLE", s.conf.CAFile()})
+	}
+	for _, kv := range vars {
 		fmt.Fprintf(&b, "export %s='%s'\n", kv[0], kv[1])
 	}
 	return writeFile(s.conf.CredentialsFile(), []byte(b.String()), 0o600)

@@ -112,14 +112,16 @@ network-pool: {a: {b: c}}
 		}
 	}
 	_, _, err = server.Load(server.Input{
-		Flags: map[string]string{"account": "12", "api-addr": "0.0.0.0:7700", "file-sources": "maybe", "mirrors": "a=secret@:"},
+		Flags: map[string]string{"account": "12", "api-addr": "0.0.0.0:77000", "api-rate": "-1", "api-names": "a b", "file-sources": "maybe", "mirrors": "a=secret@:"},
 		Env:   env("HOME", "/h", "SLIPWAY_REGION", "moon", "SLIPWAY_DRAIN_TIMEOUT", "5"),
 	})
 	for _, want := range []string{
 		`flag --account: account: "12" is not allowed; allowed is 12 digits`,
 		`environment SLIPWAY_REGION: region: "moon" is not allowed; allowed is a region name such as us-east-1`,
 		`environment SLIPWAY_DRAIN_TIMEOUT: drain-timeout: "5" is not allowed; allowed is a time such as 90s, 5m or 1h30m, from 1s`,
-		`flag --api-addr: api-addr: "0.0.0.0:7700" is not allowed; allowed is a loopback address`,
+		`flag --api-addr: api-addr: "0.0.0.0:77000" is not allowed; allowed is host:port`,
+		`flag --api-rate: api-rate: "-1" is not allowed; allowed is a whole number from 1, or off`,
+		`flag --api-names: api-names: "a b" is not allowed; allowed is names and addresses, separated by commas`,
 		`flag --file-sources: file-sources: "maybe" is not allowed; allowed is true or false`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -30,7 +30,7 @@ type names struct {
 func (s *System) openNames(ctx context.Context) (err error) {
 	n := &names{db: s.db, wildcard: "*." + s.conf.Region + "." + s.conf.Domain}
 	n.ca, err = domain.OpenCA(domain.CAConfig{
-		Dir: s.conf.path("ca"), Export: s.conf.CAFile(), Name: "Slipway at " + s.conf.APIAddr, Permit: []string{s.conf.Domain},
+		Dir: s.conf.path("ca"), Export: s.conf.CAFile(), Name: "Slipway at " + s.conf.APIAddr, Permit: append([]string{s.conf.Domain}, s.conf.apiPermits()...),
 		OnRenew: func([]string) { s.db.Wake() }, Log: s.log,
 	})
 	if err != nil {

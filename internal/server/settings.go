@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"slipway.dev/slipway/internal/api"
 )
 
 // setting is one row of the table of settings. Its name is the flag without dashes and the key in the file; the environment
@@ -92,7 +94,10 @@ func choice(name, usage, initial string, set func(*Config, bool), get func(Confi
 func settings() []setting {
 	return []setting{
 		pathSetting("data-dir", "where everything is kept", defaultDataDir, func(c *Config) *string { return &c.DataDir }),
-		text("api-addr", "address of the AWS APIs, the registry and git", "127.0.0.1:7700", "a loopback address with a port, such as 127.0.0.1:7700 (other addresses need TLS, which is not offered here yet)", isLoopback, func(c *Config) *string { return &c.APIAddr }),
+		text("api-addr", "address of the AWS APIs, the registry and git", "127.0.0.1:7700", addressAllowed, isAddress, func(c *Config) *string { return &c.APIAddr }),
+		fileSetting("api-cert", "certificate chain of the API's TLS (default: of the local CA, where the address is no loopback one)", func(c *Config) *string { return &c.APICert }),
+		fileSetting("api-key", "key of the API's certificate", func(c *Config) *string { return &c.APIKey }),
+		apiNames(), apiRate(),
 		text("https-addr", "address of the applications", "127.0.0.1:8443", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPSAddr }),
 		text("http-addr", "address that redirects to HTTPS", "127.0.0.1:8080", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPAddr }),
 		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
@@ -137,6 +142,66 @@ func settings() []setting {
 		text("log-level", "how much Slipway says", "info", "debug, info, warn or error", func(s string) bool {
 			return slices.Contains([]string{"debug", "info", "warn", "error"}, s)
 		}, func(c *Config) *string { return &c.LogLevel }),
+	}
+}
+
+// fileSetting makes a setting of a file that may be left out.
+func fileSetting(name, usage string, field func(*Config) *string) setting {
+	s := pathSetting(name, usage, fixed(""), field)
+	s.allowed = "a file"
+	parse := s.parse
+	s.parse = func(c *Config, v string) error {
+		if v == "" {
+			*field(c) = ""
+			return nil
+		}
+		return parse(c, v)
+	}
+	return s
+}
+
+func apiNames() setting {
+	return setting{
+		name: "api-names", usage: "what clients reach the API by", allowed: "names and addresses, separated by commas", initial: fixed(""),
+		parse: func(c *Config, s string) error {
+			c.APINames = nil
+			for part := range strings.SplitSeq(s, ",") {
+				if part = strings.TrimSpace(part); part == "" {
+					continue
+				}
+				if _, err := netip.ParseAddr(part); err != nil && !domainName.MatchString(part) {
+					return errNotAllowed
+				}
+				c.APINames = append(c.APINames, part)
+			}
+			return nil
+		},
+		show: func(c Config) string { return strings.Join(c.APINames, ",") },
+	}
+}
+
+func apiRate() setting {
+	return setting{
+		name: "api-rate", usage: "calls a second of one caller to one action", allowed: "a whole number from 1, or off", initial: fixed(strconv.Itoa(api.DefaultRate)),
+		parse: func(c *Config, s string) (err error) {
+			if s == "off" {
+				c.APIRate = -1
+				return nil
+			}
+			if c.APIRate, err = strconv.Atoi(s); err != nil || c.APIRate < 1 {
+				return errNotAllowed
+			}
+			return nil
+		},
+		show: func(c Config) string {
+			switch {
+			case c.APIRate < 0:
+				return "off"
+			case c.APIRate == 0:
+				return ""
+			}
+			return strconv.Itoa(c.APIRate)
+		},
 	}
 }
 

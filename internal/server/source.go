@@ -12,7 +12,7 @@ import (
 
 // openSource opens everything about git: fetching, the repositories hosted here, and what notices pushes.
 func (s *System) openSource(ctx context.Context) (err error) {
-	base := "http://" + s.conf.APIAddr + "/git/"
+	base := s.conf.APIURL() + "/git/"
 	s.git, err = source.New(source.Config{
 		Dir: s.conf.path("source"), Environ: os.Environ(), DenyFile: s.conf.FileSources != nil && !*s.conf.FileSources,
 		PrivateDirs: []string{s.conf.DataDir}, Hosted: source.Hosted(s.conf.path("git"), base), Log: s.log,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ var ErrRunning = errors.New("an installation is already running over this data d
 // running, so that Slipway can be restarted or replaced without a failed request; SIGINT, what Ctrl-C and `slipway down` send,
 // stops them too. ready is called once, when requests are served.
 func Supervise(ctx context.Context, c Config, log *slog.Logger, ready func(Running)) error {
+	if err := c.checkTLS(); err != nil {
+		return err
+	}
 	lock, err := takeLock(c)
 	if err != nil {
 		return err
@@ -207,14 +211,28 @@ func (s *supervisor) runRole(ctx context.Context, role string, names ...string) 
 
 // awaitReady reports true when both roles serve, false when ctx ends before.
 func (s *supervisor) awaitReady(ctx context.Context) bool {
-	client := &http.Client{Timeout: 2 * time.Second}
 	for ctx.Err() == nil {
-		if probe(ctx, client, "http://"+s.run.Addresses.API+"/readyz") {
+		if s.ready(ctx) {
 			return true
 		}
 		pause(ctx, 20*time.Millisecond)
 	}
 	return false
+}
+
+// ready asks the API as a client on this machine does.
+func (s *supervisor) ready(ctx context.Context) bool {
+	client := &http.Client{Timeout: 2 * time.Second}
+	if s.c.apiTLS() {
+		roots, err := s.c.apiRoots()
+		if err != nil {
+			return false // the local CA is made by the control role
+		}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+		defer transport.CloseIdleConnections()
+		client.Transport = transport
+	}
+	return probe(ctx, client, s.c.APIURL()+"/readyz")
 }
 
 func probe(ctx context.Context, client *http.Client, url string) bool {

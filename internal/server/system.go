@@ -93,8 +93,8 @@ func (s *System) openImages(ctx context.Context) (err error) {
 		mirrors[prefix] = image.Upstream{Base: m.base(), Username: m.Username, Password: m.Password}
 	}
 	s.images, err = image.Open(ctx, image.Config{
-		Dir: s.conf.path("images"), DB: s.db, Scope: s.scope, RegistryHosts: []string{s.conf.APIAddr},
-		ProxyEndpoint: "http://" + s.conf.APIAddr, Mirrors: mirrors, Authorize: s.mayUseRegistry, Log: s.log,
+		Dir: s.conf.path("images"), DB: s.db, Scope: s.scope, RegistryHosts: []string{s.conf.APIAddr, s.conf.apiHost()},
+		ProxyEndpoint: s.conf.APIURL(), Mirrors: mirrors, Authorize: s.mayUseRegistry, Log: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the image store: %w", err)

@@ -23,6 +23,7 @@ type Remote struct {
 	URL                string
 	Branch             string
 	Username, Password string
+	CAFile             string // certificates the remote is trusted by beside the system's; "" for none
 }
 
 // Pushed is the commit that the branch points to now.
@@ -94,6 +95,9 @@ func (g *git) raw(ctx context.Context, gitDir string, stdin []byte, args ...stri
 	}
 	auth := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(g.remote.Username+":"+g.remote.Password))
 	settings := []string{"http.extraHeader", auth, "core.autocrlf", "false", "core.bare", "false", "core.hooksPath", "/dev/null", "credential.helper", "", "gc.auto", "0"}
+	if g.remote.CAFile != "" {
+		settings = append(settings, "http.sslCAInfo", g.remote.CAFile)
+	}
 	if _, err := exec.CommandContext(ctx, "git", "config", "user.email").Output(); err != nil {
 		settings = append(settings, "user.name", "slipway deploy", "user.email", "deploy@slipway.invalid")
 	}
