@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"sync"
 	"time"
 	"unsafe"
 )
@@ -14,9 +15,11 @@ type call struct {
 	ip     string // of the client
 
 	req, ans head
-	out      []byte // what is written next: the request; over HTTP/1.1, later the beginning of the answer
-	up       []byte // what came from the instance
-	ur, uw   int    // and is not used yet: up[ur:uw]
+	out      []byte       // what is written next: the request; over HTTP/1.1, later the beginning of the answer
+	up       []byte       // what came from the instance
+	ur, uw   int          // and is not used yet: up[ur:uw]
+	large    *largeBuffer // lent for a long answer: up is in it
+	usual    []byte       // and what up was before
 	id       [32]byte
 
 	service *service
@@ -69,6 +72,33 @@ const (
 // answerBuffer is the size of the buffer answers pass through.
 const answerBuffer = 16 << 10
 
+// longAnswer is the size of the buffer that long answers pass through: with fewer system calls, and only while they do.
+const longAnswer = 64 << 10
+
+type largeBuffer [longAnswer]byte
+
+var largeBuffers = sync.Pool{New: func() any { return new(largeBuffer) }}
+
+// widen lends x a large buffer; what is in up is lost.
+func (x *call) widen() {
+	if x.large == nil {
+		x.large = largeBuffers.Get().(*largeBuffer)
+		x.usual, x.up = x.up, x.large[:]
+	}
+}
+
+// narrow gives the large buffer back.
+func (x *call) narrow() {
+	if x.large == nil {
+		return
+	}
+	if x.backend != nil {
+		x.backend.verbose.Store(x.sent > answerBuffer)
+	}
+	largeBuffers.Put(x.large)
+	x.up, x.large, x.usual = x.usual, nil, nil
+}
+
 // makeBuffers gives a new call its memory.
 func (x *call) makeBuffers() {
 	x.out, x.up = make([]byte, 0, answerBuffer), make([]byte, answerBuffer)
@@ -76,6 +106,7 @@ func (x *call) makeBuffers() {
 
 // empty leaves nothing in x but its memory.
 func (x *call) empty() {
+	x.narrow()
 	req, ans := x.req, x.ans
 	req.reset()
 	ans.reset()

@@ -41,10 +41,10 @@ func (x *call) readAnswerHead() (end int, f *failure) {
 		if end, scan, f = scanHead(x.up[:x.uw], scan, false); end != 0 || f != nil {
 			return end, f
 		}
+		if x.uw-x.ur >= x.s.limits.HeadBytes {
+			return 0, failBadAnswer
+		}
 		if x.uw == len(x.up) {
-			if len(x.up) >= x.s.limits.HeadBytes {
-				return 0, failBadAnswer
-			}
 			x.up = append(x.up, make([]byte, len(x.up))...)
 		}
 		n, err := x.conn.Read(x.up[x.uw:])
@@ -89,6 +89,10 @@ func (x *call) giveBack(reuse bool) (intact bool) {
 // more reads the next part of the answer. The error is io.EOF when the instance ended it.
 func (x *call) more() error {
 	x.clock.enter(phaseWait, x.due, x.conn)
+	if x.uw == len(x.up) && x.large == nil {
+		x.widen()
+		x.backend.verbose.Store(true)
+	}
 	n, err := x.conn.Read(x.up)
 	x.ur, x.uw = 0, n
 	if n > 0 {

@@ -66,6 +66,9 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 		x.stream()
 	}
 	// Even when writing failed an answer may be there: an instance may answer, say 413, and close.
+	if x.backend.verbose.Load() {
+		x.widen()
+	}
 	x.ur = 0
 	x.uw, _ = x.conn.Read(x.up)
 	if x.uw > 0 {

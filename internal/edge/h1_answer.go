@@ -104,6 +104,8 @@ func (x *h1Exchange) passBody(how framing, reuse *bool) bool {
 func (x *h1Exchange) write(piece []byte, asChunk bool) bool {
 	c := x.c
 	switch {
+	case len(x.out) > 0 && !asChunk && len(x.out)+len(piece) > answerBuffer:
+		return x.writeBoth(piece)
 	case asChunk:
 		x.out = appendChunk(x.out, piece)
 		piece = x.out
@@ -116,6 +118,27 @@ func (x *h1Exchange) write(piece []byte, asChunk bool) bool {
 	}
 	c.enter(phaseSend, min(x.due, c.s.now()+c.s.limits.ClientStall), x.conn)
 	_, err := c.nc.Write(piece)
+	x.out = x.out[:0]
+	return err == nil
+}
+
+// writeBoth sends out and then a large piece without joining them.
+func (x *h1Exchange) writeBoth(piece []byte) bool {
+	c := x.c
+	c.enter(phaseSend, min(x.due, c.s.now()+c.s.limits.ClientStall), x.conn)
+	var err error
+	if tcp, ok := c.nc.(*clientConn); ok {
+		x.pieces = [2][]byte{x.out, piece}
+		x.vector = x.pieces[:]
+		_, err = x.vector.WriteTo(tcp.Conn)
+		x.pieces = [2][]byte{}
+	} else {
+		n := answerBuffer - min(len(x.out), answerBuffer) // fill the first record
+		x.out = append(x.out, piece[:n]...)
+		if _, err = c.nc.Write(x.out); err == nil {
+			_, err = c.nc.Write(piece[n:])
+		}
+	}
 	x.out = x.out[:0]
 	return err == nil
 }

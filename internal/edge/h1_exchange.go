@@ -1,6 +1,9 @@
 package edge
 
-import "sync"
+import (
+	"net"
+	"sync"
+)
 
 // h1Exchange is one request of an HTTP/1.1 connection and its answer. It is taken from a pool when a head has arrived and given back
 // after the answer, so that idle connections hold no buffers.
@@ -8,6 +11,9 @@ type h1Exchange struct {
 	call
 	c    *h1Conn
 	from bodyReader
+
+	pieces [2][]byte // written at once
+	vector net.Buffers
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -26,7 +32,7 @@ func newExchange(c *h1Conn) *h1Exchange {
 // free gives x back with nothing in it but its memory.
 func (x *h1Exchange) free() {
 	x.empty()
-	x.c, x.from = nil, bodyReader{}
+	x.c, x.from, x.vector = nil, bodyReader{}, nil
 	exchanges.Put(x)
 }
 

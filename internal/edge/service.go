@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,6 +31,7 @@ type backend struct {
 	id, address string
 	service     *service
 	pool        upstreamPool
+	verbose     atomic.Bool // the last answer was a long one, and so the next may be
 
 	phase      Phase
 	judge      judge
