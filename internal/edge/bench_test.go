@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http2"
 )
 
 // BenchmarkRequest measures one request over a kept connection, with client and application that allocate nothing; allocations
@@ -29,6 +31,13 @@ func BenchmarkRequest(b *testing.B) {
 
 // benchConn returns a connection to an edge whose one application gives the same answer to every head.
 func benchConn(b testing.TB, answer []byte) net.Conn {
+	conn := dialPlain(b, benchHouse(b, answer))
+	conn.SetDeadline(time.Time{})
+	return conn
+}
+
+// benchHouse is an edge whose one application gives the same answer to every head.
+func benchHouse(b testing.TB, answer []byte) *house {
 	h := newHouse(b, func(c *Config) { c.Limits.Tick = time.Second })
 	l := listen(b)
 	b.Cleanup(func() { l.Close() })
@@ -54,9 +63,7 @@ func benchConn(b testing.TB, answer []byte) net.Conn {
 		}
 	}()
 	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{"i1", l.Addr().String(), Active})
-	conn := dialPlain(b, h)
-	conn.SetDeadline(time.Time{})
-	return conn
+	return h
 }
 
 var underRace bool // set by race_test.go
@@ -95,4 +102,61 @@ func BenchmarkParseRequest(b *testing.B) {
 			b.Fatal(f)
 		}
 	}
+}
+
+// TestHTTP2SteadyStateAllocatesLittle keeps streams, buffers and header blocks out of the garbage. What the client of this test
+// allocates is counted too.
+func TestHTTP2SteadyStateAllocatesLittle(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	ask, _ := benchHTTP2(t)
+	for range 200 {
+		ask()
+	}
+	if n := testing.AllocsPerRun(2000, ask); n > 4 {
+		t.Errorf("%.1f allocations per request", n)
+	}
+}
+
+// BenchmarkHTTP2Request measures one request after the other on one connection.
+func BenchmarkHTTP2Request(b *testing.B) {
+	ask, _ := benchHTTP2(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		ask()
+	}
+}
+
+// benchHTTP2 returns a function that asks over HTTP/2 and waits for the end of the answer, with a client that hardly allocates.
+func benchHTTP2(t testing.TB) (ask func(), h *house) {
+	answer := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\n\r\n" + strings.Repeat("x", 1024)
+	h = benchHouse(t, []byte(answer))
+	c := dialH2(t, h, true)
+	c.conn.SetDeadline(time.Time{})
+	c.WriteWindowUpdate(0, 1<<30)
+	first, later := c.fields(plainHead...), c.fields(plainHead...) // the second block finds all of the first in the table
+	block := first
+	id := uint32(1)
+	in, w := make([]byte, 64<<10), 0
+	return func() {
+		c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndHeaders: true, EndStream: true})
+		block = later
+		for ended := false; !ended; {
+			n, err := c.conn.Read(in[w:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			w += n
+			for w >= frameHeader {
+				length, f := parseFrameHeader(in)
+				if w < frameHeader+length {
+					break
+				}
+				ended = ended || f.id == id && f.flags&http2.FlagDataEndStream != 0
+				w = copy(in, in[frameHeader+length:w])
+			}
+		}
+		id += 2
+	}, h
 }

@@ -88,7 +88,11 @@ func (x *call) giveBack(reuse bool) (intact bool) {
 
 // more reads the next part of the answer. The error is io.EOF when the instance ended it.
 func (x *call) more() error {
-	x.clock.enter(phaseWait, x.due, x.conn)
+	due := x.due
+	if idle := x.route.IdleTimeout; idle > 0 {
+		due = min(due, x.s.now()+idle)
+	}
+	x.clock.enter(phaseWait, due, x.conn)
 	if x.uw == len(x.up) && x.large == nil {
 		x.widen()
 		x.backend.verbose.Store(true)

@@ -6,9 +6,9 @@
 // sockets while one takes over from the other. What flows out: a [Status] with the health of every target, the requests in
 // flight and the counters of every service.
 //
-// Requests travel one of two ways that obey the same rules (§19): the HTTP/1.1 path on net.Conn (files h1_*.go), where nearly
-// all traffic goes, and net/http (file front_std.go) for HTTP/2, upgrades and whatever is rare; the second is also the oracle
-// the first is tested against.
+// Requests come over the HTTP/1.1 front on net.Conn (files h1_*.go) or the HTTP/2 front (h2_*.go); both put them to an instance by
+// the same call (call*.go), which claims a place, keeps connections, tries again and counts (§19). Upgrades and what is rare go
+// through net/http (front_std.go), which is also the oracle both fronts are tested against.
 //
 // The edge must not know why a target exists, what a deployment is, or where instances come from. It judges health, because
 // who routes must judge, but it starts and ends nothing.

@@ -61,7 +61,7 @@ func newStdFront(s *Server) (*stdFront, error) {
 	}
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite: rewrite, Transport: f, FlushInterval: -1, ErrorLog: errLog,
-		ModifyResponse: modifyResponse, ErrorHandler: f.proxyFailed,
+		ModifyResponse: f.modifyResponse, ErrorHandler: f.proxyFailed,
 	}
 	return f, nil
 }
@@ -258,9 +258,14 @@ func rewrite(pr *httputil.ProxyRequest) {
 
 // modifyResponse runs before an answer is passed on. After an upgrade the request is over: what follows is a tunnel, which is
 // not bound by the request's time.
-func modifyResponse(resp *http.Response) error {
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		exchangeOf(resp.Request.Context()).timer.Stop()
+func (f *stdFront) modifyResponse(resp *http.Response) error {
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil
+	}
+	x := exchangeOf(resp.Request.Context())
+	x.timer.Stop()
+	if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
+		resp.Body = f.edge.openTunnel(conn, x)
 	}
 	return nil
 }

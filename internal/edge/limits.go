@@ -37,6 +37,9 @@ type Limits struct {
 	// ControlFrames bounds in the same way the HTTP/2 frames that carry no request or body: PING, SETTINGS, PRIORITY, empty DATA.
 	// Requests and bodies earn a connection more of them.
 	ControlFrames int
+	// TunnelDrain is how long a tunnel (WebSocket) may go on at a draining instance: less than the 120 s after which the instance
+	// is stopped (§9).
+	TunnelDrain time.Duration
 	// Drain is how long requests in flight may take to finish when the edge ends.
 	Drain time.Duration
 	// DrainIdle is how long a draining edge waits for a last request on an idle connection before it closes it.
@@ -63,6 +66,7 @@ func DefaultLimits() Limits {
 		StreamsPerConn:    250,
 		StreamResets:      500,
 		ControlFrames:     2000,
+		TunnelDrain:       110 * time.Second,
 		Drain:             120 * time.Second,
 		DrainIdle:         time.Second,
 		Tick:              200 * time.Millisecond,
@@ -87,6 +91,7 @@ func (l Limits) withDefaults() Limits {
 	fill(&l.StreamsPerConn, d.StreamsPerConn)
 	fill(&l.StreamResets, d.StreamResets)
 	fill(&l.ControlFrames, d.ControlFrames)
+	fill(&l.TunnelDrain, d.TunnelDrain)
 	fill(&l.Drain, d.Drain)
 	fill(&l.DrainIdle, d.DrainIdle)
 	fill(&l.Tick, d.Tick)

@@ -119,6 +119,9 @@ func (r *routing) change(s *service, route *Route, trust bool) {
 			b = r.newBackend(s, t, trust)
 		}
 		b.phase = t.Phase
+		if b.phase != Draining {
+			b.drainedAt = time.Time{}
+		}
 		targets = append(targets, b)
 	}
 	s.route, s.targets = route, targets
@@ -167,6 +170,9 @@ func (r *routing) settle(s *service) {
 // drain ends the checks of b and lets it get no new requests.
 func (b *backend) drain() {
 	b.phase = Draining
+	if b.drainedAt.IsZero() {
+		b.drainedAt = time.Now()
+	}
 	if b.stop != nil {
 		b.stop()
 		b.stop = nil

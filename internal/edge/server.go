@@ -66,6 +66,7 @@ type Server struct {
 	std       *stdFront
 	control   *http.Server
 	crew      crew
+	tunnels   tunnels
 
 	stdOnly bool // plain connections go to net/http at once: the oracle of the tests
 
@@ -248,6 +249,7 @@ func (s *Server) tick(ctx context.Context) {
 			s.conns.watch(now, time.Duration(s.drainingSince.Load()))
 			s.routing.reap(now - s.limits.UpstreamIdle)
 			s.crew.trim(now - crewIdle)
+			s.tunnels.watch(now, s.limits.TunnelDrain)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type backend struct {
 	verbose     atomic.Bool // the last answer was a long one, and so the next may be
 
 	phase      Phase
+	drainedAt  time.Time // when draining began
 	judge      judge
 	suspicious bool
 	inFlight   int

@@ -27,6 +27,9 @@ type Route struct {
 	MaxConcurrency int
 	// RequestTimeout bounds one request from its first byte to the last one of the answer; 0 means 120 s (§19).
 	RequestTimeout time.Duration
+	// IdleTimeout ends a tunnel, or an answer that has begun, of which nothing has come for so long; 0 means never. The
+	// RequestTimeout holds for answers besides.
+	IdleTimeout time.Duration
 	// Hold is how long a request waits in line for a first healthy instance when there is none, as while a service wakes from zero;
 	// 0 answers at once that there is none.
 	Hold time.Duration
