@@ -30,7 +30,9 @@ type Config struct {
 	BuildTimeout time.Duration // default 30m
 	Retention    time.Duration // how long a deleted service is still described; default 1h
 	StrictRoles  bool          // refuse access and instance roles that do not exist
-	FileSources  *bool         // allow file:// repositories; default true
+	// InstanceEndpoint sets AWS_ENDPOINT_URL for applications, so that their SDKs call these APIs with the instance role (§17).
+	InstanceEndpoint bool
+	FileSources      *bool // allow file:// repositories; default true
 
 	CacheDir      string            // runtime base images; default $XDG_CACHE_HOME/slipway
 	RuntimeImages map[string]string // runtime version, for example "python311" or "nodejs22", to an image reference

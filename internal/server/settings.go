@@ -130,6 +130,12 @@ func settings() []setting {
 			}
 			return "true"
 		}),
+		choice("instance-endpoint", "point the AWS SDKs of applications to these APIs (AWS_ENDPOINT_URL)", "false", func(c *Config, v bool) { c.InstanceEndpoint = v }, func(c Config) string {
+			if !c.InstanceEndpoint {
+				return ""
+			}
+			return "true"
+		}),
 		choice("file-sources", "allow file:// repositories", "true", func(c *Config, v bool) { c.FileSources = &v }, func(c Config) string {
 			if c.FileSources == nil {
 				return ""

@@ -217,7 +217,12 @@ func (s *System) openWork(context.Context) (err error) {
 	if s.creds, err = iam.NewInstanceEndpoint(iam.InstanceEndpointConfig{Directory: s.iam, URL: oci.CredentialsURL, Log: s.log}); err != nil {
 		return err
 	}
+	env := map[string]string{}
+	if s.conf.InstanceEndpoint {
+		env["AWS_ENDPOINT_URL"] = strings.TrimSuffix(oci.CredentialsURL, "/")
+	}
 	s.work, err = reconcile.New(reconcile.Config{
+		Environment: env,
 		DB: s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, ConnectionCredential: s.connectionCredential,

@@ -96,7 +96,7 @@ func (g *git) raw(ctx context.Context, gitDir string, stdin []byte, args ...stri
 	auth := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(g.remote.Username+":"+g.remote.Password))
 	settings := []string{"http.extraHeader", auth, "core.autocrlf", "false", "core.bare", "false", "core.hooksPath", "/dev/null", "credential.helper", "", "gc.auto", "0"}
 	if g.remote.CAFile != "" {
-		settings = append(settings, "http.sslCAInfo", g.remote.CAFile)
+		cmd.Env = append(cmd.Env, "GIT_SSL_CAINFO="+g.remote.CAFile) // a setting would give way to the user's variable
 	}
 	if _, err := exec.CommandContext(ctx, "git", "config", "user.email").Output(); err != nil {
 		settings = append(settings, "user.name", "slipway deploy", "user.email", "deploy@slipway.invalid")
