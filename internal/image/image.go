@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"slipway.dev/slipway/internal/image/layertar"
 	"slipway.dev/slipway/internal/store"
@@ -150,9 +151,15 @@ func (s *Store) Pin(ctx context.Context, owner, digest string) error {
 	return nil
 }
 
-// Unpin lets an owner's images go: those named, or all of them. What nobody pins is removed by GC after Config.KeepUnused.
+// releaseGrace is how long an image stays that its last owner let go: an instance of it may just be ending, or somebody may have
+// pulled it to pin it next. It is short, since what a user deletes is to be gone (§10.1).
+const releaseGrace = 2 * time.Minute
+
+// Unpin lets an owner's images go: those named, or all of them. What nobody pins then is removed two minutes later, or after
+// Config.KeepUnused if that is less.
 func (s *Store) Unpin(ctx context.Context, owner string, digests ...string) error {
-	now := store.Micros(s.now())
+	now := s.now()
+	used := store.Micros(now.Add(min(releaseGrace, s.cfg.KeepUnused) - s.cfg.KeepUnused))
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		if len(digests) == 0 {
 			if err := tx.Each(`SELECT digest FROM image_pins WHERE owner = $1`, []any{owner}, scanStrings(&digests)); err != nil {
@@ -163,8 +170,8 @@ func (s *Store) Unpin(ctx context.Context, owner string, digests ...string) erro
 			if err := tx.Exec(`DELETE FROM image_pins WHERE owner = $1 AND digest = $2`, owner, d); err != nil {
 				return err
 			}
-			// The time of grace begins now: the last instance may just be ending.
-			if err := tx.Exec(`UPDATE image_images SET used_us = $1 WHERE digest = $2`, now, d); err != nil {
+			if err := tx.Exec(`UPDATE image_images SET used_us = $1 WHERE digest = $2
+				AND NOT EXISTS (SELECT 1 FROM image_pins WHERE image_pins.digest = image_images.digest)`, used, d); err != nil {
 				return err
 			}
 		}
@@ -173,6 +180,7 @@ func (s *Store) Unpin(ctx context.Context, owner string, digests ...string) erro
 	if err != nil {
 		return fmt.Errorf("unpin images of %s: %w", owner, err)
 	}
+	s.poke(s.released)
 	return nil
 }
 

@@ -89,6 +89,7 @@ type Store struct {
 
 	sweeping sync.Mutex // one garbage collection at a time
 	unsynced chan struct{}
+	released chan struct{}
 	pushed   chan struct{}
 	unpackQ  chan unpackJob
 	hooksMu  sync.Mutex
@@ -103,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{
 		cfg: cfg, db: cfg.DB, limits: cfg.Limits.withDefaults(), log: cfg.Log, now: cfg.Now, bootID: bootID(),
 		leases: newLeases(), shared: newShared(), uploads: newUploads(),
-		unsynced: make(chan struct{}, 1), pushed: make(chan struct{}, 1), unpackQ: make(chan unpackJob, unpackQueue),
+		unsynced: make(chan struct{}, 1), released: make(chan struct{}, 1), pushed: make(chan struct{}, 1), unpackQ: make(chan unpackJob, unpackQueue),
 	}
 	s.fillDefaults()
 	if err := errors.Join(checkUpstreams(cfg.Mirrors), checkUpstreams(cfg.PullThrough)); err != nil {
@@ -184,12 +185,17 @@ const upkeepEvery = 10 * time.Minute
 func (s *Store) runUpkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
+	var released <-chan time.Time // when an image that was let go can be collected
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.unsynced:
 			s.logFailure(ctx, "sync images", s.syncDisk(ctx))
+		case <-s.released:
+			released = time.After(releaseGrace + time.Second)
+		case <-released:
+			s.logFailure(ctx, "collect images that were let go", s.GC(ctx))
 		case <-tick.C:
 			s.logFailure(ctx, "collect unused images", s.GC(ctx))
 			s.logFailure(ctx, "sweep unfinished uploads", s.sweepUploads(ctx))
