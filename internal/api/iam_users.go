@@ -68,14 +68,23 @@ func (a *identity) getUser(ctx context.Context, c Call, in *wire.GetUserRequest)
 		return nil, err
 	}
 	if name == "" { // root asks for itself
-		p := c.Principal
-		return &wire.GetUserResponse{User: &wire.User{UserId: &p.ID, Arn: &p.ARN}}, nil
+		return a.root(ctx, c)
 	}
 	u, err := a.dir.GetUser(ctx, c.Scope.Account, name)
 	if err != nil {
 		return nil, err
 	}
 	return &wire.GetUserResponse{User: userOut(u)}, nil
+}
+
+// root is the root identity as GetUser shows it. The model wants a name and a path of every user.
+func (a *identity) root(ctx context.Context, c Call) (*wire.GetUserResponse, error) {
+	account, err := a.dir.Account(ctx, c.Scope.Account)
+	if err != nil {
+		return nil, err
+	}
+	p, name, path := c.Principal, "root", "/"
+	return &wire.GetUserResponse{User: &wire.User{UserId: &p.ID, Arn: &p.ARN, UserName: &name, Path: &path, CreateDate: &account.Created}}, nil
 }
 
 func (a *identity) listUsers(ctx context.Context, c Call, in *wire.ListUsersRequest) (*wire.ListUsersResponse, error) {

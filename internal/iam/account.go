@@ -65,6 +65,20 @@ func (d *Directory) Accounts(ctx context.Context) (accounts []Account, err error
 	return accounts, err
 }
 
+// Account finds one account.
+func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
+	accounts, err := d.Accounts(ctx)
+	for _, a := range accounts {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	if err == nil {
+		err = apprunner.Errorf(CodeNoSuchEntity, "The account %s does not exist here.", clip(id))
+	}
+	return Account{}, err
+}
+
 func (d *Directory) checkAccount(tx *store.Tx, account string) error {
 	var one int
 	found, err := tx.Get(`SELECT 1 FROM iam_accounts WHERE account = $1`, []any{account}, &one)
