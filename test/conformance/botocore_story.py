@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-served = json.loads(sys.stdin.read() or "{}")
+served = json.loads(sys.stdin.read() or "{}") or {}
 faults, called = [], set()
 run = uuid.uuid4().hex[:8]  # names of this run, for endpoints that keep things
 
@@ -332,7 +332,7 @@ def registry():
     c.pages("ListImages", "imageIds", repositoryName=name)
     c.pages("DescribeImages", "imageDetails", repositoryName=name)
     c("BatchGetImage", repositoryName=name, imageIds=[{"imageTag": "one"}, {"imageTag": "none"}])
-    if "GetDownloadUrlForLayer" in served.get("ecr", ["GetDownloadUrlForLayer"]):
+    if "GetDownloadUrlForLayer" in served.get("ecr", []):
         c("GetDownloadUrlForLayer", repositoryName=name, layerDigest=digest)
     c.refused("DeleteRepository", "RepositoryNotEmptyException", 400, "RepositoryNotEmptyException", repositoryName=name)
     c("BatchDeleteImage", repositoryName=name, imageIds=[{"imageTag": "one"}])
