@@ -56,8 +56,9 @@ func (h *house) calls(arns []string) (reads, writes []call) {
 			_, err := h.Apps.DescribeService(ctx, &sdk.DescribeServiceInput{ServiceArn: &arn}, once)
 			return err
 		}, arns},
+		// Without `once`: with retries switched off this version of the SDK may close a long answer while it reads it.
 		{"list-services", func(ctx context.Context, _ string) error {
-			_, err := h.Apps.ListServices(ctx, &sdk.ListServicesInput{MaxResults: aws.Int32(20)}, once)
+			_, err := h.Apps.ListServices(ctx, &sdk.ListServicesInput{MaxResults: aws.Int32(20)})
 			return err
 		}, arns},
 		{"list-operations", func(ctx context.Context, arn string) error {
