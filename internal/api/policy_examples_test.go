@@ -51,8 +51,10 @@ func TestOnlyTheOwnerDeletes(t *testing.T) {
 		service *string
 		code    string
 	}{
-		{d.service(t, "capital", tag("Owner", "alice")), badState}, {d.service(t, "small", tag("owner", "alice")), badState},
-		{d.service(t, "others", tag("Owner", "bob")), denied}, {d.service(t, "nobodys"), denied},
+		{d.service(t, "capital", tag("Owner", "alice")), badState},
+		{d.service(t, "small", tag("owner", "alice")), badState},
+		{d.service(t, "others", tag("Owner", "bob")), denied},
+		{d.service(t, "nobodys"), denied},
 	} {
 		_, err := alice.DeleteService(t.Context(), &sdk.DeleteServiceInput{ServiceArn: tc.service})
 		answered(t, err, tc.code)
@@ -163,7 +165,8 @@ func TestRolesArePassedAndTrusted(t *testing.T) {
 	d.with(t, "alice", `[{"Effect":"Allow","Action":"apprunner:*","Resource":"*"},
 		{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"StringEquals":{"iam:PassedToService":"apprunner.amazonaws.com"}}}]`)
 	for _, tc := range []struct{ access, instance, want string }{
-		{instance, instance, "Error in assuming access role " + instance}, {access, access, "Error in assuming instance role " + access},
+		{instance, instance, "Error in assuming access role " + instance},
+		{access, access, "Error in assuming instance role " + access},
 		{access, instance + "-none", "Error in assuming instance role " + instance + "-none"},
 	} {
 		err := create("first", tc.access, tc.instance)
