@@ -112,7 +112,24 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return r.record(ctx, set)
+	return r.noteAddresses(ctx, set)
+}
+
+// noteAddresses records where instances answer. Starting took a while: what else the records say by now stays, and what they have
+// forgotten stays forgotten, so that the supervisor stops it.
+func (r *Reconciler) noteAddresses(ctx context.Context, set []apprunner.Instance) error {
+	return r.DB.Update(ctx, func(tx *store.Tx) error {
+		for n := range set {
+			now, found, err := tx.ChangeInstance(set[n].ID, func(i *apprunner.Instance) { i.Address = set[n].Address })
+			if err != nil {
+				return err
+			}
+			if found {
+				set[n] = now
+			}
+		}
+		return nil
+	})
 }
 
 // spec says how one instance runs.

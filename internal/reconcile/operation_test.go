@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/store"
 )
 
 // serves tells whether the edge has an instance for the service.
@@ -173,6 +175,30 @@ func TestEndedInstancesAreReplaced(t *testing.T) {
 		t.Errorf("the events log does not tell why the instance was replaced:\n%s", log)
 	}
 	w.answers(s)
+}
+
+// An instance that ends in the moment its service is deleted leaves no record: neither its end nor its replacement is written behind
+// the deletion.
+func TestNothingOutlivesADeletedService(t *testing.T) {
+	w := newWorld(t)
+	w.run(nil)
+	var last apprunner.Service
+	for n := range 8 {
+		s, _ := w.await(w.create(fmt.Sprintf("short-lived-%d", n)).ARN())
+		list, err := w.machine.Driver().List(t.Context())
+		check(t, err)
+		w.machine.Kill(list[0].ID, instance.Exit{Code: 1})
+		time.Sleep(time.Duration(n) * 2 * time.Millisecond)
+		_, _, err = w.control.DeleteService(t.Context(), scope, s.ARN())
+		check(t, err)
+		if last, _ = w.await(s.ARN()); last.Status != apprunner.StatusDeleted {
+			t.Fatal(w.log(s.ARN()))
+		}
+		w.settled(s, 0)
+	}
+	stray := apprunner.Instance{ID: apprunner.NewID(), ServiceARN: last.ARN(), Phase: apprunner.PhaseDraining, DrainSince: time.Now()}
+	check(t, w.db.Update(t.Context(), func(tx *store.Tx) error { return tx.PutInstance(stray) }))
+	w.settled(last, 0)
 }
 
 // boundaries are the step boundaries of an operation type, in order.

@@ -121,6 +121,9 @@ func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool)
 	for _, svc := range v.services {
 		r.tend(ctx, v.of(svc))
 	}
+	for _, i := range v.ownerless() {
+		r.once(ctx, i.ID, func(ctx context.Context) error { return r.stopAll(ctx, []apprunner.Instance{i}) })
+	}
 	for id := range v.real {
 		if !v.recorded(id) {
 			r.once(ctx, id, func(ctx context.Context) error { return r.stopOne(ctx, id) })
@@ -165,6 +168,20 @@ func (r *Reconciler) look(ctx context.Context) (overview, error) {
 	v.edge, err = r.Router.Status(ctx)
 	v.edgeKnown = err == nil // while the edge is away nothing is judged by it, and draining instances wait
 	return v, nil
+}
+
+// ownerless are recorded instances whose service is deleted. No operation leaves any; they would run for ever if one did.
+func (v overview) ownerless() (list []apprunner.Instance) {
+	owned := map[string]bool{}
+	for _, svc := range v.services {
+		owned[svc.ARN()] = true
+	}
+	for arn, rows := range v.instances {
+		if !owned[arn] {
+			list = append(list, rows...)
+		}
+	}
+	return list
 }
 
 // of is the part of an overview that is about one service.
@@ -249,11 +266,8 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 		back.failed(now, now.Sub(bad.CreatedAt))
 		d.surplus = append(d.surplus, bad.Instance)
 	}
-	for n := range d.surplus {
-		d.surplus[n].Phase, d.surplus[n].DrainSince = apprunner.PhaseDraining, now
-	}
 	if len(d.surplus) > 0 {
-		if err := errors.Join(r.record(ctx, d.surplus), r.publish(ctx)); err != nil {
+		if err := errors.Join(r.letGo(ctx, d.surplus, now), r.publish(ctx)); err != nil {
 			return err
 		}
 	}
@@ -280,6 +294,23 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 		return fmt.Errorf("replace instances of %s: %w", v.svc.Name, err)
 	}
 	return r.publish(ctx)
+}
+
+// letGo makes active instances draining. An operation may have done so, or removed them, since the decision was made.
+func (r *Reconciler) letGo(ctx context.Context, set []apprunner.Instance, now time.Time) error {
+	return r.DB.Update(ctx, func(tx *store.Tx) error {
+		for _, i := range set {
+			_, _, err := tx.ChangeInstance(i.ID, func(i *apprunner.Instance) {
+				if i.Phase == apprunner.PhaseActive {
+					i.Phase, i.DrainSince = apprunner.PhaseDraining, now
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // addActive records replacements, unless an operation has taken the service over meanwhile.

@@ -107,6 +107,21 @@ func (t *Tx) PutInstance(i apprunner.Instance) error {
 		ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, body = excluded.body`, i.ID, i.ServiceARN, i.DeploymentID, i.Phase, body)
 }
 
+// ChangeInstance changes the record of an instance as it is now and returns it; found is false, and nothing is written, when it is
+// forgotten already.
+func (t *Tx) ChangeInstance(id string, change func(*apprunner.Instance)) (i apprunner.Instance, found bool, err error) {
+	var body []byte
+	found, err = t.Get(`SELECT body FROM instances WHERE id = $1`, []any{id}, &body)
+	if err != nil || !found {
+		return i, false, err
+	}
+	if err := json.Unmarshal(body, &i); err != nil {
+		return i, true, fmt.Errorf("decode instance %s: %w", id, err)
+	}
+	change(&i)
+	return i, true, t.PutInstance(i)
+}
+
 // DeleteInstance forgets an instance.
 func (t *Tx) DeleteInstance(id string) error {
 	return t.Exec(`DELETE FROM instances WHERE id = $1`, id)
