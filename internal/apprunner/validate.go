@@ -290,6 +290,10 @@ func checkTags(f *faults, tags []Tag) {
 			f.add(at+".key", "%q is given twice", clip(t.Key))
 		case len([]rune(t.Value)) > 256:
 			f.add(at+".value", "must have at most 256 characters")
+		default:
+			if _, err := ParseExtras([]Tag{t}); err != nil {
+				f.add(at, "%s", strings.TrimSuffix(err.Error(), "."))
+			}
 		}
 		seen[t.Key] = true
 	}

@@ -81,9 +81,10 @@ const atOnce = 4
 
 // startAll starts instances that are recorded already and notes their addresses.
 func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, set []apprunner.Instance) error {
-	var tags []apprunner.Tag
-	err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
-		tags, err = tx.Tags(svc.ARN())
+	var extras apprunner.Extras
+	err := r.DB.View(ctx, func(tx *store.Tx) error {
+		tags, err := tx.Tags(svc.ARN())
+		extras, _ = apprunner.ParseExtras(tags) // what is not allowed was refused when the tag was made
 		return err
 	})
 	if err != nil {
@@ -93,7 +94,7 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 	g.SetLimit(atOnce)
 	for n := range set {
 		g.Go(func() error {
-			spec := r.spec(svc, d, img, set[n].ID, capabilities(tags))
+			spec := r.spec(svc, d, img, set[n].ID, extras.Capabilities)
 			if svc.Instance.RoleARN != "" {
 				env, err := r.Credentials.Register(gctx, spec.ID, spec.ServiceARN, svc.Instance.RoleARN)
 				if err != nil {
@@ -143,28 +144,6 @@ func (r *Reconciler) spec(svc apprunner.Service, d apprunner.Deployment, img ima
 		Args: arguments(img.Config, d.Run), Env: r.environment(svc, img.Config, d.Run), Dir: img.Config.WorkingDir, User: img.Config.User,
 		CPU: svc.Instance.CPU, MemoryMiB: svc.Instance.Memory, DiskMiB: diskFor(img.SizeBytes), Files: r.Files, Egress: instance.EgressPublic, Capabilities: caps,
 	}
-}
-
-// capabilitiesTag lets an image keep capabilities inside its instance's own user namespace, for servers that start as root and
-// change their user, such as "CHOWN,SETUID,SETGID". None are kept by default. It counts from the next start of instances on.
-const capabilitiesTag = "slipway:capabilities"
-
-// grantable are the capabilities a service may ask for: those that mean something to the instance's own files and processes only.
-var grantable = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
-
-func capabilities(tags []apprunner.Tag) []string {
-	var caps []string
-	for _, tag := range tags {
-		if tag.Key != capabilitiesTag {
-			continue
-		}
-		for name := range strings.FieldsFuncSeq(tag.Value, func(c rune) bool { return c == ',' || c == ' ' || c == '+' }) {
-			if name = strings.TrimPrefix(strings.ToUpper(name), "CAP_"); slices.Contains(grantable, name) {
-				caps = append(caps, name)
-			}
-		}
-	}
-	return caps
 }
 
 const (

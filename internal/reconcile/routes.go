@@ -15,6 +15,7 @@ import (
 type state struct {
 	services  []apprunner.Service
 	instances map[string][]apprunner.Instance // by service ARN
+	extras    map[string]apprunner.Extras     // by service ARN
 	pausing   map[string]bool                 // service ARNs with a pause or resume under way
 	deleting  map[string]bool                 // service ARNs with a deletion under way
 }
@@ -24,6 +25,9 @@ func readState(tx *store.Tx) (state, error) {
 	s := state{instances: map[string][]apprunner.Instance{}, pausing: map[string]bool{}, deleting: map[string]bool{}}
 	var err error
 	if s.services, err = tx.Services(apprunner.Scope{}); err != nil {
+		return s, err
+	}
+	if s.extras, err = tx.ServiceExtras(); err != nil {
 		return s, err
 	}
 	all, err := tx.Instances("")
@@ -53,10 +57,11 @@ func routes(s state) []edge.Route {
 		if s.deleting[svc.ARN()] {
 			continue // its names are unknown from now on; requests in flight finish all the same
 		}
-		hc := svc.HealthCheck
+		hc, x := svc.HealthCheck, s.extras[svc.ARN()]
 		r := edge.Route{
 			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc),
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
+			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade,
 			Health: edge.HealthCheck{
 				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
 				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,

@@ -149,6 +149,24 @@ func (t *Tx) Tags(arn string) ([]apprunner.Tag, error) {
 	return tags, err
 }
 
+// ServiceExtras reads the settings in the tags of every resource that has some (apprunner.Extras), by ARN. What is not allowed
+// counts as not set: it was refused when the tag was made.
+func (t *Tx) ServiceExtras() (map[string]apprunner.Extras, error) {
+	tags := map[string][]apprunner.Tag{}
+	err := t.Each(`SELECT arn, tag_key, tag_value FROM tags WHERE tag_key >= $1 AND tag_key < $2`, []any{apprunner.ExtraPrefix, "slipway;"}, func(r Row) error {
+		var arn string
+		var tag apprunner.Tag
+		err := r.Scan(&arn, &tag.Key, &tag.Value)
+		tags[arn] = append(tags[arn], tag)
+		return err
+	})
+	all := make(map[string]apprunner.Extras, len(tags))
+	for arn, list := range tags {
+		all[arn], _ = apprunner.ParseExtras(list)
+	}
+	return all, err
+}
+
 // PutTags adds tags, or replaces the values of keys that are there.
 func (t *Tx) PutTags(arn string, tags []apprunner.Tag) error {
 	for _, tag := range tags {
