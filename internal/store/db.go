@@ -21,6 +21,7 @@ type DB struct {
 
 	mu      sync.Mutex
 	changed chan struct{}
+	living  *living // the services as a reader last saw them; nil before the first
 }
 
 // Open opens the database file at path, making it when it is missing, and brings the schema of the store's own records up to
@@ -78,7 +79,7 @@ func (db *DB) Migrate(ctx context.Context, room string, steps []string) error {
 // Update runs fn in a write transaction: all it does is kept when it returns nil, nothing otherwise. Watchers wake after the
 // commit.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	if err := run(ctx, db.write, nil, fn); err != nil {
+	if err := db.UpdateQuietly(ctx, fn); err != nil {
 		return err
 	}
 	db.Wake()
@@ -87,21 +88,22 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 
 // UpdateQuietly is Update for records that nobody waits for: no watcher wakes.
 func (db *DB) UpdateQuietly(ctx context.Context, fn func(*Tx) error) error {
-	return run(ctx, db.write, nil, fn)
+	return run(ctx, db.write, &Tx{db: db}, fn)
 }
 
 // View runs fn on a read-only snapshot.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	return run(ctx, db.read, &sql.TxOptions{ReadOnly: true}, fn)
+	return run(ctx, db.read, &Tx{db: db, snapshot: true}, fn)
 }
 
-func run(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
-	t, err := pool.BeginTx(ctx, opts)
+func run(ctx context.Context, pool *sql.DB, tx *Tx, fn func(*Tx) error) error {
+	t, err := pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: tx.snapshot})
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer t.Rollback() // has no effect after a commit
-	if err := fn(&Tx{ctx: ctx, tx: t}); err != nil {
+	tx.ctx, tx.tx = ctx, t
+	if err := fn(tx); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
@@ -130,6 +132,9 @@ func (db *DB) Wake() {
 type Tx struct {
 	ctx context.Context //nolint:containedctx // a transaction lives inside one call and shares its context
 	tx  *sql.Tx
+	db  *DB
+
+	snapshot bool // it only reads, and so sees nothing but what is committed
 }
 
 // Context is the context the transaction runs under.

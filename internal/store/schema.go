@@ -59,4 +59,11 @@ var migrations = []string{
 		account TEXT NOT NULL, region TEXT NOT NULL, code TEXT NOT NULL, value BIGINT NOT NULL, PRIMARY KEY (account, region, code))`,
 	`CREATE TABLE quota_requests (
 		id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, code TEXT NOT NULL, created_at BIGINT NOT NULL, body TEXT NOT NULL)`,
+
+	// Every write of a service takes the next number, so that a reader that knows all services up to one reads only those after it.
+	`CREATE TABLE changes (kind TEXT PRIMARY KEY, last BIGINT NOT NULL)`,
+	`INSERT INTO changes (kind, last) VALUES ('service', 1)`,
+	`ALTER TABLE services ADD COLUMN version BIGINT NOT NULL DEFAULT 1`,
+	`CREATE INDEX services_version ON services (version)`,
+	`CREATE INDEX tags_key ON tags (tag_key)`,
 }

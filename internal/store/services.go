@@ -26,9 +26,13 @@ func (t *Tx) InsertService(s apprunner.Service) error {
 	if err != nil {
 		return fmt.Errorf("encode service: %w", err)
 	}
-	err = taken(t.Exec(`INSERT INTO services (arn, account, region, name, status, created_at, deleted_at, url, updated_at, body)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)`,
-		s.ARN(), s.Account, s.Region, s.Name, s.Status, Micros(s.CreatedAt), Micros(s.DeletedAt), s.URL, Micros(s.UpdatedAt), body))
+	version, err := t.nextVersion()
+	if err != nil {
+		return err
+	}
+	err = taken(t.Exec(`INSERT INTO services (arn, account, region, name, status, created_at, deleted_at, url, updated_at, version, body)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`,
+		s.ARN(), s.Account, s.Region, s.Name, s.Status, Micros(s.CreatedAt), Micros(s.DeletedAt), s.URL, Micros(s.UpdatedAt), version, body))
 	if err != nil {
 		return err
 	}
@@ -41,8 +45,12 @@ func (t *Tx) PutService(s apprunner.Service) error {
 	if err != nil {
 		return fmt.Errorf("encode service: %w", err)
 	}
-	err = taken(t.Exec(`UPDATE services SET status = $1, deleted_at = $2, url = $3, updated_at = $4, body = $5 WHERE arn = $6`,
-		s.Status, Micros(s.DeletedAt), s.URL, Micros(s.UpdatedAt), body, s.ARN()))
+	version, err := t.nextVersion()
+	if err != nil {
+		return err
+	}
+	err = taken(t.Exec(`UPDATE services SET status = $1, deleted_at = $2, url = $3, updated_at = $4, version = $5, body = $6 WHERE arn = $7`,
+		s.Status, Micros(s.DeletedAt), s.URL, Micros(s.UpdatedAt), version, body, s.ARN()))
 	if err != nil {
 		return err
 	}
@@ -68,16 +76,6 @@ func (t *Tx) LiveServiceNamed(sc apprunner.Scope, name string) (s apprunner.Serv
 		return s, false, err
 	}
 	return s, true, json.Unmarshal(body, &s)
-}
-
-// Services lists the scope's services that are not deleted, newest first; an empty scope lists every account and region.
-func (t *Tx) Services(sc apprunner.Scope) ([]apprunner.Service, error) {
-	query := `SELECT body FROM services WHERE status <> 'DELETED' AND account = $1 AND region = $2 ORDER BY created_at DESC, arn`
-	args := []any{sc.Account, sc.Region}
-	if sc == (apprunner.Scope{}) {
-		query, args = `SELECT body FROM services WHERE status <> 'DELETED' ORDER BY created_at DESC, arn`, nil
-	}
-	return bodies[apprunner.Service](t, query, args...)
 }
 
 // ServiceSummaries lists the scope's services that are not deleted, newest first: those after a place, at most limit (0: all). Only
