@@ -25,6 +25,11 @@ func (s *System) openAudit(ctx context.Context) error {
 	return err
 }
 
+// beginRecord lets the record of a call be written in the transaction of its action.
+func beginRecord(ctx context.Context, record func() observe.AuditRecord) (context.Context, func() bool) {
+	return store.AtCommit(ctx, func(tx *store.Tx) error { return observe.Begin(tx, record()) })
+}
+
 // auditKey is the key of the chain of audit records. It lies beside the database, not in it: who can change the database alone
 // cannot mend the chain. The records know no other key, so one that is lost makes a new beginning impossible to tell from a
 // forgery, and Verify says so.

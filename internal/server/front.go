@@ -42,7 +42,7 @@ func (s *System) openFront(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conf := api.Config{Services: services, Identities: s.iam, Audit: s.audit, Account: s.conf.Account, Log: s.log}
+	conf := api.Config{Services: services, Identities: s.iam, Audit: s.audit, Begin: beginRecord, Account: s.conf.Account, Log: s.log}
 	if s.conf.APIRate > 0 {
 		conf.Throttle = api.NewLimiter(s.conf.APIRate).Allow
 	}

@@ -77,11 +77,13 @@ func (db *DB) Migrate(ctx context.Context, room string, steps []string) error {
 }
 
 // Update runs fn in a write transaction: all it does is kept when it returns nil, nothing otherwise. Watchers wake after the
-// commit.
+// commit. The hook of [AtCommit] runs in the same transaction.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	fn, note := hooked(ctx, fn)
 	if err := db.UpdateQuietly(ctx, fn); err != nil {
 		return err
 	}
+	note()
 	db.Wake()
 	return nil
 }
