@@ -2,6 +2,7 @@ package apprunner
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +46,11 @@ type CustomDomain struct {
 	Status     DomainStatus
 	Records    []ValidationRecord
 	CreatedAt  time.Time
+
+	// CertificateARN names the certificate that is made for this association and for no other, not even for one of the same name later.
+	CertificateARN string
+	// CertifiedAt is when a certificate was there to serve the hosts with; zero before. From then on they are routed.
+	CertifiedAt time.Time
 }
 
 // Hosts are the names that the association claims: its own and, with the option, the www name.
@@ -55,17 +61,41 @@ func (d CustomDomain) Hosts() []string {
 	return []string{d.Name}
 }
 
-// NewCustomDomain is a fresh association that waits for its validation records, which end below the given suffix.
-func NewCustomDomain(name string, www bool, serviceARN, suffix string, now time.Time) CustomDomain {
-	d := CustomDomain{Name: name, WWW: www, ServiceARN: serviceARN, Status: DomainPendingValidation, CreatedAt: now}
+// Routed tells whether requests for the hosts reach the service.
+func (d CustomDomain) Routed() bool {
+	return !d.CertifiedAt.IsZero() && (d.Status == DomainBindingCertificate || d.Status == DomainActive)
+}
+
+// Validated tells whether every validation record was seen in DNS.
+func (d CustomDomain) Validated() bool {
+	return !slices.ContainsFunc(d.Records, func(r ValidationRecord) bool { return r.Status != ValidationSuccess })
+}
+
+// ValidationName is where the owner of a host proves it: the very name at which ACME looks for its DNS challenge (RFC 8555 §8.4), so
+// that the record put there once answers the challenges of all renewals. A wildcard is proven by its parent (§16.3).
+func ValidationName(host string) string { return "_acme-challenge." + strings.TrimPrefix(host, "*.") }
+
+// NewCustomDomain is a fresh association that waits for its validation records, whose values end below the given suffix. Associations
+// of one owner may have a validation name in common, as example.com and *.example.com have, and a name has one CNAME only: known
+// gives the value that is asked for at a name already, or "".
+func NewCustomDomain(name string, www bool, s Service, suffix string, known func(string) string, now time.Time) CustomDomain {
+	d := CustomDomain{
+		Name: name, WWW: www, ServiceARN: s.ARN(), Status: DomainPendingValidation, CreatedAt: now,
+		CertificateARN: NewCertificateARN(s.Scope),
+	}
 	for _, host := range d.Hosts() {
-		d.Records = append(d.Records, ValidationRecord{
-			Name:   "_" + NewID() + "." + strings.TrimPrefix(host, "*."), // a wildcard is proven by its parent (§16.3)
-			Value:  "_" + NewID() + "." + newLetters() + ".acm-validations." + suffix + ".",
-			Status: ValidationPending,
-		})
+		r := ValidationRecord{Name: ValidationName(host), Status: ValidationPending}
+		if r.Value = known(r.Name); r.Value == "" {
+			r.Value = "_" + NewID() + "." + newLetters() + ".acm-validations." + suffix + "."
+		}
+		d.Records = append(d.Records, r)
 	}
 	return d
+}
+
+// NewCertificateARN is the name of a new certificate.
+func NewCertificateARN(sc Scope) string {
+	return "arn:aws:acm:" + sc.Region + ":" + sc.Account + ":certificate/" + NewUUID()
 }
 
 // newLetters returns the ten letters of a validation value.

@@ -219,7 +219,9 @@ func TestActionsByStatus(t *testing.T) {
 			return "x", err
 		}, map[apprunner.ServiceStatus]string{"RUNNING": ok, "PAUSED": is, "OPERATION_IN_PROGRESS": is, "CREATE_FAILED": is, "DELETE_FAILED": is, "DELETED": nf}},
 		"DisassociateCustomDomain": {func(h *house, arn string) (string, error) {
-			d := apprunner.NewCustomDomain("example.com", false, arn, "test", h.now)
+			svc := apprunner.Service{Scope: scope}
+			d := apprunner.NewCustomDomain("example.com", false, svc, "test", func(string) string { return "" }, h.now)
+			d.ServiceARN = arn
 			if err := h.db.Update(context.Background(), func(tx *store.Tx) error { return tx.InsertDomain(d) }); err != nil {
 				return "", err
 			}

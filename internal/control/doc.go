@@ -5,7 +5,7 @@
 // the work. What a service points to (configurations, connections, connectors) is resolved in the transaction that writes the
 // service, so a thing is used or deleted, never both.
 //
-// Other rooms drive what takes its time through methods of their own: [Control.SetDomainStatus] for custom domains,
+// Other rooms drive what takes its time: the domain room moves custom domains on in the store, and there are methods for the rest,
 // [Control.SettleVPCIngressConnection] for private endpoints, [Control.CompleteHandshake] for connections. Control knows no wire
 // shapes, no containers and no sockets; what it must ask of other rooms (may this role be assumed, does this subnet exist) it
 // asks through small interfaces.

@@ -37,7 +37,12 @@ func (c *Control) AssociateCustomDomain(ctx context.Context, sc apprunner.Scope,
 		if err := c.checkDomainQuota(tx, sc, len(d.List)); err != nil {
 			return err
 		}
-		made := apprunner.NewCustomDomain(name, www == nil && !strings.HasPrefix(name, "*.") || www != nil && *www, d.Service.ARN(), c.Suffix, c.Now().UTC())
+		known, err := tx.ValidationValues(d.Service.Account)
+		if err != nil {
+			return fmt.Errorf("read validation records: %w", err)
+		}
+		value := func(at string) string { return known[at] }
+		made := apprunner.NewCustomDomain(name, www == nil && !strings.HasPrefix(name, "*.") || www != nil && *www, d.Service, c.Suffix, value, c.Now().UTC())
 		if err := taken(tx.InsertDomain(made), "Domain %s, or its www name, is associated with a service already. Disassociate it there first.", name); err != nil {
 			return fmt.Errorf("write custom domain: %w", err)
 		}
@@ -113,33 +118,6 @@ func (c *Control) DisassociateCustomDomain(ctx context.Context, sc apprunner.Sco
 		return nil
 	})
 	return d, err
-}
-
-// CustomDomains lists every association of the installation, newest first, for whoever validates names and issues certificates.
-func (c *Control) CustomDomains(ctx context.Context) (list []apprunner.CustomDomain, err error) {
-	err = c.DB.View(ctx, func(tx *store.Tx) error {
-		list, err = tx.Domains("")
-		return err
-	})
-	return list, err
-}
-
-// SetDomainStatus notes how far an association has come, and what became of its validation records (empty: nothing new). A name
-// that is not associated with the service any more stays so.
-func (c *Control) SetDomainStatus(ctx context.Context, serviceARN, name string, status apprunner.DomainStatus, records apprunner.ValidationStatus) error {
-	return c.DB.Update(ctx, func(tx *store.Tx) error {
-		d, found, err := tx.Domain(name)
-		if err != nil || !found || d.ServiceARN != serviceARN {
-			return err
-		}
-		d.Status = status
-		for i := range d.Records {
-			if records != "" {
-				d.Records[i].Status = records
-			}
-		}
-		return tx.PutDomain(d)
-	})
 }
 
 // domainsOf reads the service that an ARN names, if the action is allowed on it, and all that belongs to its names.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 type snapshot struct {
 	table Table
 	hosts map[string]*service
+	wild  map[string]*service // ".example.com" for every route to *.example.com
 	certs map[string]*tls.Certificate
 	// fallback is shown to clients that name no known host, so that they can be told so.
 	fallback *tls.Certificate
@@ -55,7 +57,7 @@ func (r *routing) apply(t Table, trust bool) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := &snapshot{table: t, hosts: map[string]*service{}}
+	next := &snapshot{table: t, hosts: map[string]*service{}, wild: map[string]*service{}}
 	parsed, err := r.parseCerts(t.Certificates)
 	if err != nil {
 		return err
@@ -74,7 +76,11 @@ func (r *routing) apply(t Table, trust bool) error {
 		}
 		r.change(s, &route, trust)
 		for _, h := range route.Hosts {
-			next.hosts[h] = s
+			if parent, wildcard := strings.CutPrefix(h, "*"); wildcard {
+				next.wild[parent] = s
+			} else {
+				next.hosts[h] = s
+			}
 		}
 	}
 	r.current.Store(next)
@@ -237,9 +243,17 @@ func (r *routing) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 	return s.fallback, nil
 }
 
-// lookup finds the service of a Host header or :authority; nil when there is none.
+// lookup finds the service of a Host header or :authority: by the name itself, then by a wildcard for all its labels but the first (§16.2);
+// nil when there is none.
 func (r *routing) lookup(host string) *service {
-	return r.current.Load().hosts[hostName(host)]
+	table, name := r.current.Load(), hostName(host)
+	if s := table.hosts[name]; s != nil || len(table.wild) == 0 {
+		return s
+	}
+	if dot := strings.IndexByte(name, '.'); dot > 0 {
+		return table.wild[name[dot:]]
+	}
+	return nil
 }
 
 // hostName strips the port and a final dot and lowers the case. It does not allocate for hosts in lower case.

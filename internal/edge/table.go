@@ -20,7 +20,8 @@ type Route struct {
 	ServiceARN  string
 	ServiceName string
 	ServiceID   string
-	// Hosts are the host names of the service in lower case, without port. Each belongs to one route only.
+	// Hosts are the host names of the service in lower case, without port; *.example.com stands for every name one label below
+	// example.com that no route has for itself. Each belongs to one route only.
 	Hosts   []string
 	Serving Serving
 	// MaxConcurrency is how many requests one instance gets at a time (1-200, §12.1); 0 means 100.

@@ -18,6 +18,7 @@ type state struct {
 	extras    map[string]apprunner.Extras     // by service ARN
 	pausing   map[string]bool                 // service ARNs with a pause or resume under way
 	deleting  map[string]bool                 // service ARNs with a deletion under way
+	domains   map[string][]string             // routed custom domains by service ARN
 }
 
 // readState takes a snapshot of everything that is routed.
@@ -28,6 +29,9 @@ func readState(tx *store.Tx) (state, error) {
 		return s, err
 	}
 	if s.extras, err = tx.ServiceExtras(); err != nil {
+		return s, err
+	}
+	if s.domains, err = tx.RoutedHosts(); err != nil {
 		return s, err
 	}
 	all, err := tx.Instances("")
@@ -59,7 +63,7 @@ func routes(s state) []edge.Route {
 		}
 		hc, x := svc.HealthCheck, s.extras[svc.ARN()]
 		r := edge.Route{
-			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc),
+			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc, s.domains[svc.ARN()]),
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
 			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade,
 			Health: edge.HealthCheck{
@@ -86,11 +90,11 @@ func routes(s state) []edge.Route {
 
 // hosts are the names a service answers to at the public front door: none for a private one (§19.2), which is health-checked
 // all the same.
-func hosts(svc apprunner.Service) []string {
+func hosts(svc apprunner.Service, custom []string) []string {
 	if !svc.Network.Public {
 		return nil
 	}
-	return []string{svc.URL}
+	return append([]string{svc.URL}, custom...)
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

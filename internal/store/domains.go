@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 )
@@ -47,6 +48,32 @@ func (t *Tx) Domains(serviceARN string) ([]apprunner.CustomDomain, error) {
 		return bodies[apprunner.CustomDomain](t, `SELECT body FROM domains ORDER BY created_at DESC, name`)
 	}
 	return bodies[apprunner.CustomDomain](t, `SELECT body FROM domains WHERE service_arn = $1 ORDER BY created_at DESC, name`, serviceARN)
+}
+
+// RoutedHosts are the custom host names that reach a service, by its ARN.
+func (t *Tx) RoutedHosts() (map[string][]string, error) {
+	all, err := t.Domains("")
+	hosts := map[string][]string{}
+	for _, d := range all {
+		if d.Routed() {
+			hosts[d.ServiceARN] = append(hosts[d.ServiceARN], d.Hosts()...)
+		}
+	}
+	return hosts, err
+}
+
+// ValidationValues are the values that the validation records of an account's associations have, by the records' names.
+func (t *Tx) ValidationValues(account string) (map[string]string, error) {
+	all, err := t.Domains("")
+	values := map[string]string{}
+	for _, d := range all {
+		if strings.Contains(d.ServiceARN, ":"+account+":") {
+			for _, r := range d.Records {
+				values[r.Name] = r.Value
+			}
+		}
+	}
+	return values, err
 }
 
 // DeleteDomain forgets the association of a name, which is free from then on.
