@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"store": {"apprunner"}, "build": {"apprunner"}, "instance": {"apprunner"}, "edge": {"apprunner"}, "scale": {"apprunner"},
 	"iam": {"apprunner", "store"}, "secret": {"apprunner", "store"}, "observe": {"apprunner", "store"}, "image": {"apprunner", "store"},
 	"network": {"apprunner", "store"}, "domain": {"apprunner", "store"}, "source": {"apprunner", "store"}, "control": {"apprunner", "store"},
-	"reconcile": {"apprunner", "store", "source", "build", "image", "instance", "network", "secret", "domain", "edge", "observe"},
+	"reconcile": {"apprunner", "store", "scale", "source", "build", "image", "instance", "network", "secret", "domain", "edge", "observe"},
 	"api":       {"apprunner", "wire", "control", "iam", "observe", "secret", "image", "network", "domain"},
 	"server": {
 		"apprunner", "wire", "console", "store", "build", "instance", "edge", "scale", "iam", "secret", "observe", "image", "network",
