@@ -6,40 +6,48 @@ import (
 	"strings"
 )
 
-// failure is an answer the edge gives itself, because no instance could. Cause is one line for people.
+// failure is an answer the edge gives itself, because no instance could, or none was asked. Cause is one line for people.
 type failure struct {
 	status int
 	code   string
 	cause  string
+	header [][2]string // fields besides those that every failure has
+	body   *content    // said instead of the cause; nil for the cause
 }
+
+// content is what an answer holds.
+type content struct{ kind, text string }
 
 // Error makes a failure travel as an error inside the edge.
 func (f *failure) Error() string { return f.cause }
 
 // The answers of the front door (§9, §12.2, §19).
 var (
-	failUnknownHost = &failure{404, "UnknownHost", "no service answers to this host name"}
-	failPaused      = &failure{503, "ServicePaused", "service is paused"}
-	failNoVersion   = &failure{503, "NoRunningVersion", "service has no running version"}
-	failNoInstance  = &failure{503, "NoHealthyInstance", "no healthy instance"}
-	failBusy        = &failure{429, "TooManyRequests", "all instances are busy and the waiting line is full or too slow"}
-	failRefused     = &failure{502, "ConnectionRefused", "the instance does not accept connections"}
-	failBroken      = &failure{502, "ConnectionBroken", "the instance closed the connection before it answered"}
-	failBadAnswer   = &failure{502, "BadAnswer", "the instance's answer is not valid HTTP"}
-	failTimeout     = &failure{504, "RequestTimeout", "the request took longer than the service allows"}
-	failGone        = &failure{499, "ClientGone", "the client closed the connection"} // never sent
-	failNoUpgrade   = &failure{403, "UpgradeRefused", "this service does not accept upgrades such as WebSocket"}
-	failH2C         = &failure{403, "UpgradeRefused", "upgrading to h2c is refused; use HTTP/2 over TLS"}
-	failBody        = &failure{400, "BadRequest", "the request body is not valid or broke off"}
-	failMethod      = &failure{405, "MethodNotAllowed", "CONNECT is not served here"}
-	failSlowHead    = &failure{408, "RequestTimeout", "the request head did not arrive in time"}
-	failSlowBody    = &failure{408, "RequestTimeout", "the request body did not arrive in time"}
-	failHeadSize    = &failure{431, "RequestHeaderFieldsTooLarge", "the request head is too large"}
-	failVersion     = &failure{505, "HTTPVersionNotSupported", "only HTTP/1.0, HTTP/1.1 and, over TLS, HTTP/2 are served"}
+	failUnknownHost = &failure{status: 404, code: "UnknownHost", cause: "no service answers to this host name"}
+	failPaused      = &failure{status: 503, code: "ServicePaused", cause: "service is paused"}
+	failNoVersion   = &failure{status: 503, code: "NoRunningVersion", cause: "service has no running version"}
+	failNoInstance  = &failure{status: 503, code: "NoHealthyInstance", cause: "no healthy instance"}
+	failBusy        = &failure{status: 429, code: "TooManyRequests", cause: "all instances are busy and the waiting line is full or too slow", header: [][2]string{{"Retry-After", "1"}}}
+	failRefused     = &failure{status: 502, code: "ConnectionRefused", cause: "the instance does not accept connections"}
+	failBroken      = &failure{status: 502, code: "ConnectionBroken", cause: "the instance closed the connection before it answered"}
+	failBadAnswer   = &failure{status: 502, code: "BadAnswer", cause: "the instance's answer is not valid HTTP"}
+	failTimeout     = &failure{status: 504, code: "RequestTimeout", cause: "the request took longer than the service allows"}
+	failGone        = &failure{status: 499, code: "ClientGone", cause: "the client closed the connection"} // never sent
+	failNoUpgrade   = &failure{status: 403, code: "UpgradeRefused", cause: "this service does not accept upgrades such as WebSocket"}
+	failH2C         = &failure{status: 403, code: "UpgradeRefused", cause: "upgrading to h2c is refused; use HTTP/2 over TLS"}
+	failBody        = &failure{status: 400, code: "BadRequest", cause: "the request body is not valid or broke off"}
+	failMethod      = &failure{status: 405, code: "MethodNotAllowed", cause: "CONNECT is not served here"}
+	failSlowHead    = &failure{status: 408, code: "RequestTimeout", cause: "the request head did not arrive in time"}
+	failSlowBody    = &failure{status: 408, code: "RequestTimeout", cause: "the request body did not arrive in time"}
+	failHeadSize    = &failure{status: 431, code: "RequestHeaderFieldsTooLarge", cause: "the request head is too large"}
+	failVersion     = &failure{status: 505, code: "HTTPVersionNotSupported", cause: "only HTTP/1.0, HTTP/1.1 and, over TLS, HTTP/2 are served"}
 )
 
-// body returns the failure as JSON for clients that ask for it, else as text.
-func (f *failure) body(json bool, requestID string) (contentType, text string) {
+// content returns the failure as JSON for clients that ask for it, else as text.
+func (f *failure) content(json bool, requestID string) (contentType, text string) {
+	if f.body != nil {
+		return f.body.kind, f.body.text
+	}
 	if json {
 		return "application/json", `{"code":"` + f.code + `","message":"` + f.cause + `","requestId":"` + requestID + `"}` + "\n"
 	}

@@ -346,7 +346,7 @@ func (f *stdFront) proxyFailed(w http.ResponseWriter, r *http.Request, err error
 
 // writeFailure answers with f.
 func writeFailure(w http.ResponseWriter, r *http.Request, f *failure, id string) {
-	kind, text := f.body(wantsJSON(r.Header.Get("Accept")), id)
+	kind, text := f.content(wantsJSON(r.Header.Get("Accept")), id)
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(text)))
@@ -354,8 +354,8 @@ func writeFailure(w http.ResponseWriter, r *http.Request, f *failure, id string)
 	if id != "" {
 		h.Set("X-Request-Id", id)
 	}
-	if f == failBusy {
-		h.Set("Retry-After", "1")
+	for _, fd := range f.header {
+		h.Set(fd[0], fd[1])
 	}
 	w.WriteHeader(f.status)
 	io.WriteString(w, text)

@@ -216,7 +216,7 @@ func (c *h1Conn) linger() {
 
 // appendFailure appends the whole answer that tells f.
 func (c *h1Conn) appendFailure(b []byte, f *failure, req *head, id []byte, keep bool) []byte {
-	kind, text := f.body(req.wantsJSON, string(id))
+	kind, text := f.content(req.wantsJSON, string(id))
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(f.status), 10)
 	b = append(b, ' ')
@@ -227,8 +227,11 @@ func (c *h1Conn) appendFailure(b []byte, f *failure, req *head, id []byte, keep 
 	b = strconv.AppendInt(b, int64(len(text)), 10)
 	b = append(b, "\r\nCache-Control: no-store\r\nX-Request-Id: "...)
 	b = append(b, id...)
-	if f == failBusy {
-		b = append(b, "\r\nRetry-After: 1"...)
+	for _, fd := range f.header {
+		b = append(b, "\r\n"...)
+		b = append(b, fd[0]...)
+		b = append(b, ": "...)
+		b = append(b, fd[1]...)
 	}
 	if !keep {
 		b = append(b, "\r\nConnection: close"...)

@@ -143,19 +143,19 @@ func kindOf(name []byte) kind {
 
 // What makes a head unreadable.
 var (
-	badLineEnd  = &failure{400, "BadRequest", "a line of the head does not end with CR LF"}
-	badLine     = &failure{400, "BadRequest", "the request line is not valid"}
-	badTarget   = &failure{400, "BadRequest", "the request target is not valid"}
-	badName     = &failure{400, "BadRequest", "a header field name is not valid"}
-	badValue    = &failure{400, "BadRequest", "a header field value holds a forbidden character"}
-	badFold     = &failure{400, "BadRequest", "a folded header line is not accepted"}
-	badHost     = &failure{400, "BadRequest", "exactly one valid Host header is needed"}
-	badLength   = &failure{400, "BadRequest", "Content-Length is not valid"}
-	badCoding   = &failure{400, "BadRequest", "only Transfer-Encoding: chunked, and no Content-Length beside it, is accepted"}
-	badOptions  = &failure{400, "BadRequest", "the Connection header is not valid"}
-	badExpect   = &failure{417, "ExpectationFailed", "only Expect: 100-continue is known"}
-	badFraming  = &failure{400, "BadRequest", "the chunked request body is not valid"}
-	badTrailers = &failure{400, "BadRequest", "the trailer section of the request is not valid"}
+	badLineEnd  = &failure{status: 400, code: "BadRequest", cause: "a line of the head does not end with CR LF"}
+	badLine     = &failure{status: 400, code: "BadRequest", cause: "the request line is not valid"}
+	badTarget   = &failure{status: 400, code: "BadRequest", cause: "the request target is not valid"}
+	badName     = &failure{status: 400, code: "BadRequest", cause: "a header field name is not valid"}
+	badValue    = &failure{status: 400, code: "BadRequest", cause: "a header field value holds a forbidden character"}
+	badFold     = &failure{status: 400, code: "BadRequest", cause: "a folded header line is not accepted"}
+	badHost     = &failure{status: 400, code: "BadRequest", cause: "exactly one valid Host header is needed"}
+	badLength   = &failure{status: 400, code: "BadRequest", cause: "Content-Length is not valid"}
+	badCoding   = &failure{status: 400, code: "BadRequest", cause: "only Transfer-Encoding: chunked, and no Content-Length beside it, is accepted"}
+	badOptions  = &failure{status: 400, code: "BadRequest", cause: "the Connection header is not valid"}
+	badExpect   = &failure{status: 417, code: "ExpectationFailed", cause: "only Expect: 100-continue is known"}
+	badFraming  = &failure{status: 400, code: "BadRequest", cause: "the chunked request body is not valid"}
+	badTrailers = &failure{status: 400, code: "BadRequest", cause: "the trailer section of the request is not valid"}
 )
 
 // scanHead looks for the end of a head in b, from a position it returned before. end is 0 while the head is not complete.

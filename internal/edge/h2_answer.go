@@ -15,7 +15,7 @@ func (st *h2Stream) refuse(f *failure) outcome {
 		st.status = 0
 		return closeNow
 	}
-	kind, body := f.body(st.req.wantsJSON, string(st.requestID()))
+	kind, body := f.content(st.req.wantsJSON, string(st.requestID()))
 	a := &st.ans
 	a.reset()
 	a.status = f.status
@@ -26,8 +26,8 @@ func (st *h2Stream) refuse(f *failure) outcome {
 	add("content-length", strconv.Itoa(len(body)))
 	add("cache-control", "no-store")
 	add("x-request-id", text(st.requestID()))
-	if f == failBusy {
-		add("retry-after", "1")
+	for _, fd := range f.header {
+		add(lower(fd[0]), fd[1])
 	}
 	if text(st.req.method) == "HEAD" {
 		body = ""
