@@ -162,7 +162,8 @@ const (
 	childGrace = 15 * time.Second
 )
 
-// keep runs a role and starts it again when it ends, at once the first time and slower when it keeps ending.
+// keep runs a role and starts it again when it ends, at once the first time and slower while it keeps ending before it has lived ten
+// times as long as the pause before.
 func (s *supervisor) keep(ctx context.Context, role string, sockets ...string) error {
 	wait := restartFirst
 	for ctx.Err() == nil {
@@ -172,7 +173,7 @@ func (s *supervisor) keep(ctx context.Context, role string, sockets ...string) e
 			return nil
 		}
 		s.log.Error("a part of Slipway ended and is started again", "role", role, "err", err, "after", time.Since(started).Round(time.Millisecond))
-		if time.Since(started) > 10*time.Second {
+		if time.Since(started) > 10*wait {
 			wait = restartFirst
 		}
 		pause(ctx, wait)

@@ -1,0 +1,5 @@
+//go:build !chaos
+
+package histories
+
+const defaultRuns = 5
