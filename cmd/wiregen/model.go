@@ -147,20 +147,26 @@ func readModels(dir, display string) ([]*model, error) {
 	return out, nil
 }
 
+// rawModel is the part of a model file that is read shape by shape.
+type rawModel struct {
+	Metadata   metadata                   `json:"metadata"`
+	Operations map[string]operation       `json:"operations"`
+	Shapes     map[string]json.RawMessage `json:"shapes"`
+}
+
+// readModel reads a service-2.json and the service-2.<name>.json beside it, which add operations and shapes to it.
 func readModel(file string) (*model, error) {
-	data, err := os.ReadFile(file)
+	versionDir := filepath.Dir(file)
+	more, err := filepath.Glob(filepath.Join(versionDir, "service-2.*.json"))
 	if err != nil {
 		return nil, err
 	}
-	var raw struct {
-		Metadata   metadata                   `json:"metadata"`
-		Operations map[string]operation       `json:"operations"`
-		Shapes     map[string]json.RawMessage `json:"shapes"`
+	raw := rawModel{Operations: map[string]operation{}, Shapes: map[string]json.RawMessage{}}
+	for _, f := range append([]string{file}, more...) {
+		if err := raw.add(f); err != nil {
+			return nil, err
+		}
 	}
-	if err := json.Unmarshal(data, &raw); err != nil {
-		return nil, err
-	}
-	versionDir := filepath.Dir(file)
 	m := &model{Name: filepath.Base(filepath.Dir(versionDir)), Metadata: raw.Metadata, Operations: raw.Operations, Shapes: map[string]*shape{}}
 	for _, name := range slices.Sorted(maps.Keys(raw.Shapes)) {
 		dec := json.NewDecoder(bytes.NewReader(raw.Shapes[name]))
@@ -173,6 +179,34 @@ func readModel(file string) (*model, error) {
 	}
 	m.Paginated, err = readPaginators(filepath.Join(versionDir, "paginators-1.json"))
 	return m, err
+}
+
+// add reads one file. A name is defined once.
+func (r *rawModel) add(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var part rawModel
+	if err := json.Unmarshal(data, &part); err != nil {
+		return err
+	}
+	if part.Metadata != (metadata{}) {
+		r.Metadata = part.Metadata
+	}
+	for name, op := range part.Operations {
+		if _, twice := r.Operations[name]; twice {
+			return fmt.Errorf("%s: the operation %s is there already", filepath.Base(file), name)
+		}
+		r.Operations[name] = op
+	}
+	for name, s := range part.Shapes {
+		if _, twice := r.Shapes[name]; twice {
+			return fmt.Errorf("%s: the shape %s is there already", filepath.Base(file), name)
+		}
+		r.Shapes[name] = s
+	}
+	return nil
 }
 
 func readPaginators(file string) (map[string]bool, error) {

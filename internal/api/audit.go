@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -27,7 +28,7 @@ var hiddenMembers = map[string]bool{
 	"buildCommand": true, "startCommand": true, "runtimeEnvironmentVariables": true, "runtimeEnvironmentSecrets": true,
 	"secretString": true, "secretBinary": true, "secretAccessKey": true, "sessionToken": true, "password": true, "newPassword": true, "oldPassword": true,
 	"authorizationToken": true, "tokenCode": true, "webIdentityToken": true, "privateKey": true, "plaintext": true, "keyMaterial": true,
-	"clientSecret": true, "accessToken": true,
+	"clientSecret": true, "accessToken": true, "authenticationCode1": true, "authenticationCode2": true,
 }
 
 // torrents are actions that change so much so often that their records may wait for company like those of reading ones.
@@ -44,7 +45,8 @@ func (s *Server) begin(ctx context.Context, x *exchange) context.Context {
 	return ctx
 }
 
-// record writes the audit record of a call: that of a change that was made before the client hears of it, the others in batches.
+// record writes the audit record of a call: that of a change that a known caller made, or was refused, before the client hears of
+// it, the others in batches.
 // A record that cannot be kept does not undo the action, but it is an operator's problem.
 func (s *Server) record(ctx context.Context, x *exchange, f *fault) {
 	if s.Audit == nil {
@@ -57,7 +59,7 @@ func (s *Server) record(ctx context.Context, x *exchange, f *fault) {
 	if x.begun != nil && x.begun() {
 		err = s.Audit.Finish(ctx, r)
 	} else {
-		err = s.Audit.Record(ctx, r, f == nil && !r.ReadOnly && !torrents[x.claimed])
+		err = s.Audit.Record(ctx, r, x.call.Principal.Type != "" && !r.ReadOnly && !torrents[x.claimed])
 	}
 	if err != nil {
 		s.Log.Error("keep the audit record of a call", "request_id", x.id, "event", r.EventName, "error", err)
@@ -119,7 +121,7 @@ func identityOf(x *exchange) observe.AuditIdentity {
 	if s := p.Session; s != nil {
 		u.SessionContext = &observe.AuditSession{
 			SessionIssuer: issuerOf(p), SourceIdentity: s.SourceIdentity,
-			Attributes: observe.AuditSessionAttributes{CreationDate: s.IssuedAt.UTC().Format(time.RFC3339), MFAAuthenticated: "false"},
+			Attributes: observe.AuditSessionAttributes{CreationDate: s.IssuedAt.UTC().Format(time.RFC3339), MFAAuthenticated: strconv.FormatBool(!s.MFAAt.IsZero())},
 		}
 	}
 	return u

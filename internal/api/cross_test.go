@@ -135,7 +135,7 @@ func (x *crossing) expire(t *testing.T) {
 	u, err := x.dir.GetUser(t.Context(), account, "caller")
 	ok(t, err)
 	x.ahead.Store(-int64(time.Hour))
-	s, err := x.dir.SessionToken(iam.Principal{Type: iam.TypeUser, Account: account, ID: u.ID, ARN: u.ARN(), UserName: u.Name}, 15*time.Minute)
+	s, err := x.dir.SessionToken(t.Context(), iam.Principal{Type: iam.TypeUser, Account: account, ID: u.ID, ARN: u.ARN(), UserName: u.Name}, 15*time.Minute, iam.MFAProof{})
 	x.ahead.Store(0)
 	ok(t, err)
 	x.expired = &aws.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.Secret, SessionToken: s.Token}

@@ -372,7 +372,7 @@ func TestOrderOfChecks(t *testing.T) {
 			}
 		})
 	}
-	status, body := d.post(t, "iam", "", "Action=CreateVirtualMFADevice&Version=2010-05-08", "Content-Type", "application/x-www-form-urlencoded")
+	status, body := d.post(t, "iam", "", "Action=UploadServerCertificate&Version=2010-05-08", "Content-Type", "application/x-www-form-urlencoded")
 	if status != 400 || !strings.Contains(body, "<Code>InvalidAction</Code>") || !strings.Contains(body, "not implemented here") {
 		t.Errorf("unknown query action: %d %s", status, body)
 	}

@@ -32,6 +32,7 @@ func NewIAM(c IAMConfig) (*Service, error) {
 	a.addRoles(actions)
 	a.addPolicies(actions)
 	a.addLogins(actions)
+	a.addMFA(actions)
 	a.addAccount(actions)
 	a.addSimulation(actions)
 	a.addLinkedRoles(actions)
@@ -111,6 +112,10 @@ func (a *identity) subject(ctx context.Context, c Call, name string, in any) (ar
 			return a.userSubject(ctx, account, "/", use.UserName)
 		}
 		return prefix + "user/*", nil
+	case name == "CreateVirtualMFADevice":
+		return prefix + "mfa" + path + member(in, "VirtualMFADeviceName"), nil
+	case name == "DeleteVirtualMFADevice":
+		return member(in, "SerialNumber"), nil
 	case has(in, "RoleName"):
 		if r, err := a.dir.GetRole(ctx, account, member(in, "RoleName")); err == nil {
 			return r.ARN(), withBoundary(resourceTags(r.Tags), r.Boundary)
@@ -134,7 +139,7 @@ func (a *identity) subject(ctx context.Context, c Call, name string, in any) (ar
 		}
 		return arn, nil
 	}
-	for list, kind := range map[string]string{"ListUsers": "user", "ListGroups": "group", "ListRoles": "role", "ListPolicies": "policy"} {
+	for list, kind := range map[string]string{"ListUsers": "user", "ListGroups": "group", "ListRoles": "role", "ListPolicies": "policy", "ListVirtualMFADevices": "mfa"} {
 		if name == list {
 			return prefix + kind + iamPath(member(in, "PathPrefix")), nil
 		}

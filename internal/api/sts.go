@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
 	wire "slipway.dev/slipway/internal/wire/sts"
 )
@@ -42,13 +41,10 @@ func (s *sts) getCallerIdentity(_ context.Context, c Call, _ *wire.GetCallerIden
 }
 
 func (s *sts) assumeRole(ctx context.Context, c Call, in *wire.AssumeRoleRequest) (*wire.AssumeRoleResponse, error) {
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, apprunner.Errorf(apprunner.CodeAccessDenied, "MultiFactorAuthentication failed: no MFA device is known here.")
-	}
 	ask := iam.AssumeRoleInput{
 		RoleARN: val(in.RoleArn), SessionName: val(in.RoleSessionName), Duration: time.Duration(val(in.DurationSeconds)) * time.Second,
 		ExternalID: val(in.ExternalId), Tags: sessionTags(in.Tags), Transitive: in.TransitiveTagKeys, SourceIdentity: val(in.SourceIdentity),
-		Context: c.context(nil),
+		Context: c.context(nil), MFA: iam.MFAProof{Serial: val(in.SerialNumber), Code: val(in.TokenCode)},
 	}
 	ask.Policies, ask.PolicyARNs = narrowing(in.Policy, in.PolicyArns)
 	cred, err := s.dir.AssumeRole(ctx, c.Principal, ask)
@@ -108,11 +104,9 @@ func (s *sts) getFederationToken(ctx context.Context, c Call, in *wire.GetFedera
 	}, nil
 }
 
-func (s *sts) getSessionToken(_ context.Context, c Call, in *wire.GetSessionTokenRequest) (*wire.GetSessionTokenResponse, error) {
-	if in.SerialNumber != nil || in.TokenCode != nil {
-		return nil, apprunner.Errorf(apprunner.CodeAccessDenied, "MultiFactorAuthentication failed: no MFA device is known here.")
-	}
-	cred, err := s.dir.SessionToken(c.Principal, time.Duration(val(in.DurationSeconds))*time.Second)
+func (s *sts) getSessionToken(ctx context.Context, c Call, in *wire.GetSessionTokenRequest) (*wire.GetSessionTokenResponse, error) {
+	proof := iam.MFAProof{Serial: val(in.SerialNumber), Code: val(in.TokenCode)}
+	cred, err := s.dir.SessionToken(ctx, c.Principal, time.Duration(val(in.DurationSeconds))*time.Second, proof)
 	if err != nil {
 		return nil, err
 	}

@@ -211,7 +211,7 @@ func (d *Directory) Summary(ctx context.Context, account string) (map[string]int
 		"AttachedPoliciesPerUserQuota": maxAttached, "GroupPolicySizeQuota": maxGroupInline, "UserPolicySizeQuota": maxUserInline,
 		"RolePolicySizeQuota": maxRoleInline, "AssumeRolePolicySizeQuota": maxTrustPolicy, "PolicySizeQuota": maxManagedPolicy,
 		"VersionsPerPolicyQuota": maxVersions, "GlobalEndpointTokenVersion": 2,
-		"MFADevices": 0, "MFADevicesInUse": 0, "AccountMFAEnabled": 0, "Providers": 0, "ServerCertificates": 0, "InstanceProfiles": 0,
+		"Providers": 0, "ServerCertificates": 0, "InstanceProfiles": 0,
 		"AccountSigningCertificatesPresent": 0,
 	}
 	err := d.db.View(ctx, func(tx *store.Tx) error {
@@ -220,6 +220,10 @@ func (d *Directory) Summary(ctx context.Context, account string) (map[string]int
 			"Roles": `SELECT count(*) FROM iam_roles WHERE account = $1`, "Policies": `SELECT count(*) FROM iam_policies WHERE account = $1`,
 			"PolicyVersionsInUse":      `SELECT count(*) FROM iam_policy_versions v JOIN iam_policies p ON p.id = v.policy_id WHERE p.account = $1`,
 			"AccountAccessKeysPresent": `SELECT count(*) FROM iam_access_keys WHERE account = $1 AND user_id IS NULL`,
+			"AccountPasswordPresent":   `SELECT count(*) FROM iam_roots WHERE account = $1`,
+			"MFADevices":               `SELECT count(*) FROM iam_mfa_devices WHERE account = $1`,
+			"MFADevicesInUse":          `SELECT count(*) FROM iam_mfa_devices WHERE account = $1 AND owner <> ''`,
+			"AccountMFAEnabled":        `SELECT count(*) FROM iam_mfa_devices WHERE owner = $1`,
 		} {
 			var n int
 			if _, err := tx.Get(query, []any{account}, &n); err != nil {
@@ -230,6 +234,6 @@ func (d *Directory) Summary(ctx context.Context, account string) (map[string]int
 		return nil
 	})
 	out["AccountAccessKeysPresent"] = min(out["AccountAccessKeysPresent"], 1)
-	out["AccountPasswordPresent"] = 0
+	out["AccountMFAEnabled"] = min(out["AccountMFAEnabled"], 1)
 	return out, err
 }

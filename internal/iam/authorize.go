@@ -96,11 +96,24 @@ func (d *Directory) principalContext(p Principal, tags map[string]string, known 
 	if p.Session != nil {
 		set("aws:SourceIdentity", p.Session.SourceIdentity)
 		set("aws:TokenIssueTime", p.Session.IssuedAt.UTC().Format(time.RFC3339))
+		p.Session.mfaContext(set, now)
 	}
 	for k, v := range tags {
 		out["aws:PrincipalTag/"+k] = []string{v}
 	}
 	return out
+}
+
+// mfaContext adds the keys about MFA. They are there with temporary credentials that somebody asked for who may have a device, and
+// not with others: hence the advice to write BoolIfExists in a Deny.
+func (s *Session) mfaContext(set func(key, value string), now time.Time) {
+	if s.InstanceID != "" || s.UserID != "" {
+		return
+	}
+	set("aws:MultiFactorAuthPresent", strconv.FormatBool(!s.MFAAt.IsZero()))
+	if !s.MFAAt.IsZero() {
+		set("aws:MultiFactorAuthAge", strconv.FormatInt(int64(now.Sub(s.MFAAt)/time.Second), 10))
+	}
 }
 
 // principalTypeKey is the value of aws:PrincipalType, which differs from the audit trail's word.

@@ -47,6 +47,8 @@ type Session struct {
 	SourceIdentity string `json:"sourceIdentity,omitempty"`
 	// Transitive names the tags that the roles this session assumes have as well.
 	Transitive []string `json:"transitive,omitempty"`
+	// MFAAt is when the caller proved to have an MFA device; zero where nobody asked.
+	MFAAt time.Time `json:"mfaAt,omitzero"`
 	// InstanceID is the instance of a service that the session was made for; the session ends with it.
 	InstanceID string `json:"instanceId,omitempty"`
 }

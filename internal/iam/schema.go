@@ -121,4 +121,26 @@ var migrations = []string{
 		resources TEXT NOT NULL,
 		created BIGINT NOT NULL
 	)`,
+	`CREATE TABLE iam_mfa_devices (
+		serial TEXT PRIMARY KEY,
+		account TEXT NOT NULL,
+		name TEXT NOT NULL,
+		path TEXT NOT NULL,
+		seed TEXT NOT NULL,
+		owner TEXT NOT NULL,
+		enabled BIGINT NOT NULL,
+		drift BIGINT NOT NULL,
+		used BIGINT NOT NULL,
+		tags TEXT NOT NULL,
+		created BIGINT NOT NULL
+	)`,
+	`CREATE INDEX iam_mfa_devices_owner ON iam_mfa_devices (owner)`,
+	`CREATE TABLE iam_roots (
+		account TEXT PRIMARY KEY,
+		mail TEXT NOT NULL,
+		folded TEXT NOT NULL UNIQUE,
+		hash TEXT NOT NULL,
+		reset BIGINT NOT NULL,
+		created BIGINT NOT NULL
+	)`,
 }

@@ -49,7 +49,22 @@ type AssumeRoleInput struct {
 	Transitive     []string
 	ExternalID     string
 	SourceIdentity string
+	MFA            MFAProof
 	Context        map[string][]string // condition keys about the call
+}
+
+// MFAProof is what a caller shows of an MFA device: its serial number and the password it shows now. The zero value shows none.
+type MFAProof struct{ Serial, Code string }
+
+// prove returns when the caller proved to have a device: now, earlier in its session, or never.
+func (d *Directory) prove(ctx context.Context, p Principal, proof MFAProof) (time.Time, error) {
+	if proof != (MFAProof{}) {
+		return d.now().UTC().Truncate(time.Second), d.ProveMFA(ctx, p, proof.Serial, proof.Code)
+	}
+	if p.Session != nil && p.Type != TypeAssumedRole {
+		return p.Session.MFAAt, nil
+	}
+	return time.Time{}, nil
 }
 
 var sessionNameForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
@@ -77,7 +92,11 @@ func (d *Directory) AssumeRole(ctx context.Context, caller Principal, in AssumeR
 	if in.Duration == 0 {
 		in.Duration = defaultSession
 	}
-	role, err := d.assumable(ctx, caller, in)
+	proved, err := d.prove(ctx, caller, in.MFA)
+	if err != nil {
+		return Credentials{}, err
+	}
+	role, err := d.assumable(ctx, caller, in, proved)
 	if err != nil {
 		return Credentials{}, err
 	}
@@ -94,7 +113,10 @@ func (d *Directory) AssumeRole(ctx context.Context, caller Principal, in AssumeR
 		return Credentials{}, err
 	}
 	p := d.roleSession(role, in.SessionName, in.Tags, policies)
-	p.Session.SourceIdentity, p.Session.Transitive = in.SourceIdentity, in.Transitive
+	p.Session.SourceIdentity, p.Session.Transitive, p.Session.MFAAt = in.SourceIdentity, in.Transitive, proved
+	if caller.Session != nil {
+		p.Session.InstanceID = caller.Session.InstanceID // what an instance's session assumes ends with the instance
+	}
 	return d.issue(p, in.Duration)
 }
 
@@ -172,7 +194,7 @@ func (d *Directory) serviceRole(ctx context.Context, roleARN, servicePrincipal, 
 
 // assumable finds the role and asks both sides: its trust policy, and the caller's identity policies unless the trust policy
 // names the caller itself within one account. A role that does not exist looks like one that may not be assumed.
-func (d *Directory) assumable(ctx context.Context, caller Principal, in AssumeRoleInput) (Role, error) {
+func (d *Directory) assumable(ctx context.Context, caller Principal, in AssumeRoleInput, proved time.Time) (Role, error) {
 	q := Request{Action: ActionAssumeRole, Resource: in.RoleARN}
 	if caller.Type == TypeRoot {
 		return Role{}, apprunner.Errorf(apprunner.CodeAccessDenied, "Roles may not be assumed by root accounts.")
@@ -192,6 +214,9 @@ func (d *Directory) assumable(ctx context.Context, caller Principal, in AssumeRo
 	}
 	q.Context = d.principalContext(caller, tags, in.Context)
 	q.Context["sts:RoleSessionName"] = []string{in.SessionName}
+	if in.MFA != (MFAProof{}) {
+		(&Session{MFAAt: proved}).mfaContext(func(key, value string) { q.Context[key] = []string{value} }, d.now())
+	}
 	if in.ExternalID != "" {
 		q.Context["sts:ExternalId"] = []string{in.ExternalID}
 	}
@@ -238,7 +263,7 @@ func (d *Directory) sessionPolicies(ctx context.Context, account string, documen
 }
 
 // SessionToken gives a user or root temporary credentials with its own rights (sts:GetSessionToken).
-func (d *Directory) SessionToken(caller Principal, life time.Duration) (Credentials, error) {
+func (d *Directory) SessionToken(ctx context.Context, caller Principal, life time.Duration, proof MFAProof) (Credentials, error) {
 	limit, usual := maxUserSession, 12*time.Hour
 	switch {
 	case caller.Session != nil:
@@ -253,7 +278,11 @@ func (d *Directory) SessionToken(caller Principal, life time.Duration) (Credenti
 		return Credentials{}, apprunner.Errorf(CodeValidationError, "DurationSeconds is %d; it must be from %d to %d.",
 			int64(life/time.Second), int64(minSession/time.Second), int64(maxUserSession/time.Second))
 	}
-	caller.Session = &Session{}
+	proved, err := d.prove(ctx, caller, proof)
+	if err != nil {
+		return Credentials{}, err
+	}
+	caller.Session = &Session{MFAAt: proved}
 	return d.issue(caller, min(life, limit))
 }
 

@@ -156,6 +156,7 @@ func (d *Directory) DeleteUser(ctx context.Context, account, name string) error 
 			{`SELECT 1 FROM iam_access_keys WHERE user_id = $1 LIMIT 1`, "must delete access keys first."},
 			{`SELECT 1 FROM iam_members WHERE user_id = $1 LIMIT 1`, "must remove users from group first."},
 			{`SELECT 1 FROM iam_logins WHERE owner = $1 LIMIT 1`, "must delete login profile first."},
+			{`SELECT 1 FROM iam_mfa_devices WHERE owner = $1 LIMIT 1`, "must deactivate MFA devices first."},
 			attachedFirst, inlineFirst,
 		})
 		if err != nil {

@@ -201,14 +201,14 @@ func TestVerifyTemporaryCredentials(t *testing.T) {
 	key := must[iam.AccessKey](t)(d.CreateAccessKey(t.Context(), account, "alice"))
 	caller, err := verify(t, d, signed(t, credentials(key), "", c.Now()), "")
 	ok(t, err)
-	temp := must[iam.Credentials](t)(d.SessionToken(caller, time.Hour))
+	temp := must[iam.Credentials](t)(d.SessionToken(t.Context(), caller, time.Hour, iam.MFAProof{}))
 	cred := aws.Credentials{AccessKeyID: temp.AccessKeyID, SecretAccessKey: temp.Secret, SessionToken: temp.Token}
 	p, err := verify(t, d, signed(t, cred, "", c.Now()), "")
 	ok(t, err)
 	if p.ARN != caller.ARN || p.AccessKeyID != temp.AccessKeyID {
 		t.Fatalf("session is %+v", p)
 	}
-	other := must[iam.Credentials](t)(d.SessionToken(caller, time.Hour))
+	other := must[iam.Credentials](t)(d.SessionToken(t.Context(), caller, time.Hour, iam.MFAProof{}))
 	mixed := cred
 	mixed.SessionToken = other.Token
 	_, err = verify(t, d, signed(t, mixed, "", c.Now()), "")

@@ -110,6 +110,19 @@ var operations = [...]wire.Operation{
 		Errors:        []string{"ConcurrentModification", "EntityAlreadyExists", "InvalidInput", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
+		Name:  "CreateVirtualMFADevice",
+		Input: iCreateVirtualMFADeviceRequest, NewInput: func() any { return new(CreateVirtualMFADeviceRequest) },
+		Output: iCreateVirtualMFADeviceResponse, NewOutput: func() any { return new(CreateVirtualMFADeviceResponse) },
+		ResultWrapper: "CreateVirtualMFADeviceResult",
+		Errors:        []string{"ConcurrentModification", "EntityAlreadyExists", "InvalidInput", "LimitExceeded", "ServiceFailure"},
+	},
+	{
+		Name:  "DeactivateMFADevice",
+		Input: iDeactivateMFADeviceRequest, NewInput: func() any { return new(DeactivateMFADeviceRequest) },
+		Output: wire.None,
+		Errors: []string{"ConcurrentModification", "EntityTemporarilyUnmodifiable", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "DeleteAccessKey",
 		Input: iDeleteAccessKeyRequest, NewInput: func() any { return new(DeleteAccessKeyRequest) },
 		Output: wire.None,
@@ -195,6 +208,12 @@ var operations = [...]wire.Operation{
 		Errors: []string{"LimitExceeded", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
+		Name:  "DeleteVirtualMFADevice",
+		Input: iDeleteVirtualMFADeviceRequest, NewInput: func() any { return new(DeleteVirtualMFADeviceRequest) },
+		Output: wire.None,
+		Errors: []string{"ConcurrentModification", "DeleteConflict", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "DetachGroupPolicy",
 		Input: iDetachGroupPolicyRequest, NewInput: func() any { return new(DetachGroupPolicyRequest) },
 		Output: wire.None,
@@ -211,6 +230,12 @@ var operations = [...]wire.Operation{
 		Input: iDetachUserPolicyRequest, NewInput: func() any { return new(DetachUserPolicyRequest) },
 		Output: wire.None,
 		Errors: []string{"InvalidInput", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
+		Name:  "EnableMFADevice",
+		Input: iEnableMFADeviceRequest, NewInput: func() any { return new(EnableMFADeviceRequest) },
+		Output: wire.None,
+		Errors: []string{"ConcurrentModification", "EntityAlreadyExists", "EntityTemporarilyUnmodifiable", "InvalidAuthenticationCode", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
 		Name:  "GetAccessKeyLastUsed",
@@ -253,6 +278,13 @@ var operations = [...]wire.Operation{
 		Input: iGetLoginProfileRequest, NewInput: func() any { return new(GetLoginProfileRequest) },
 		Output: iGetLoginProfileResponse, NewOutput: func() any { return new(GetLoginProfileResponse) },
 		ResultWrapper: "GetLoginProfileResult",
+		Errors:        []string{"NoSuchEntity", "ServiceFailure"},
+	},
+	{
+		Name:  "GetMFADevice",
+		Input: iGetMFADeviceRequest, NewInput: func() any { return new(GetMFADeviceRequest) },
+		Output: iGetMFADeviceResponse, NewOutput: func() any { return new(GetMFADeviceResponse) },
+		ResultWrapper: "GetMFADeviceResult",
 		Errors:        []string{"NoSuchEntity", "ServiceFailure"},
 	},
 	{
@@ -385,6 +417,14 @@ var operations = [...]wire.Operation{
 		Paginated:     true,
 	},
 	{
+		Name:  "ListMFADevices",
+		Input: iListMFADevicesRequest, NewInput: func() any { return new(ListMFADevicesRequest) },
+		Output: iListMFADevicesResponse, NewOutput: func() any { return new(ListMFADevicesResponse) },
+		ResultWrapper: "ListMFADevicesResult",
+		Errors:        []string{"NoSuchEntity", "ServiceFailure"},
+		Paginated:     true,
+	},
+	{
 		Name:  "ListPolicies",
 		Input: iListPoliciesRequest, NewInput: func() any { return new(ListPoliciesRequest) },
 		Output: iListPoliciesResponse, NewOutput: func() any { return new(ListPoliciesResponse) },
@@ -457,6 +497,13 @@ var operations = [...]wire.Operation{
 		Paginated:     true,
 	},
 	{
+		Name:  "ListVirtualMFADevices",
+		Input: iListVirtualMFADevicesRequest, NewInput: func() any { return new(ListVirtualMFADevicesRequest) },
+		Output: iListVirtualMFADevicesResponse, NewOutput: func() any { return new(ListVirtualMFADevicesResponse) },
+		ResultWrapper: "ListVirtualMFADevicesResult",
+		Paginated:     true,
+	},
+	{
 		Name:  "PutGroupPolicy",
 		Input: iPutGroupPolicyRequest, NewInput: func() any { return new(PutGroupPolicyRequest) },
 		Output: wire.None,
@@ -491,6 +538,12 @@ var operations = [...]wire.Operation{
 		Input: iRemoveUserFromGroupRequest, NewInput: func() any { return new(RemoveUserFromGroupRequest) },
 		Output: wire.None,
 		Errors: []string{"LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
+		Name:  "ResyncMFADevice",
+		Input: iResyncMFADeviceRequest, NewInput: func() any { return new(ResyncMFADeviceRequest) },
+		Output: wire.None,
+		Errors: []string{"ConcurrentModification", "InvalidAuthenticationCode", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
 		Name:  "SetDefaultPolicyVersion",
@@ -601,6 +654,7 @@ var errors = [...]wire.Error{
 	{Code: "DeleteConflict", Status: 409},
 	{Code: "EntityAlreadyExists", Status: 409},
 	{Code: "EntityTemporarilyUnmodifiable", Status: 409},
+	{Code: "InvalidAuthenticationCode", Status: 403},
 	{Code: "InvalidInput", Status: 400},
 	{Code: "InvalidUserType", Status: 400},
 	{Code: "LimitExceeded", Status: 409},
@@ -629,6 +683,10 @@ const (
 	iAttachedPolicy
 	iAttachmentName
 	iAttachmentType
+	iBootstrapDatum
+	iCertificationKeyType
+	iCertificationMapType
+	iCertificationValueType
 	iChangePasswordRequest
 	iColumnNumber
 	iContextEntry
@@ -655,6 +713,9 @@ const (
 	iCreateServiceLinkedRoleResponse
 	iCreateUserRequest
 	iCreateUserResponse
+	iCreateVirtualMFADeviceRequest
+	iCreateVirtualMFADeviceResponse
+	iDeactivateMFADeviceRequest
 	iDeleteAccessKeyRequest
 	iDeleteAccountAliasRequest
 	iDeleteGroupPolicyRequest
@@ -670,12 +731,14 @@ const (
 	iDeleteUserPermissionsBoundaryRequest
 	iDeleteUserPolicyRequest
 	iDeleteUserRequest
+	iDeleteVirtualMFADeviceRequest
 	iDeletionTaskFailureReasonType
 	iDeletionTaskIdType
 	iDeletionTaskStatusType
 	iDetachGroupPolicyRequest
 	iDetachRolePolicyRequest
 	iDetachUserPolicyRequest
+	iEnableMFADeviceRequest
 	iEntityType
 	iEvalDecisionDetailsType
 	iEvalDecisionSourceType
@@ -692,6 +755,8 @@ const (
 	iGetGroupResponse
 	iGetLoginProfileRequest
 	iGetLoginProfileResponse
+	iGetMFADeviceRequest
+	iGetMFADeviceResponse
 	iGetPolicyRequest
 	iGetPolicyResponse
 	iGetPolicyVersionRequest
@@ -731,6 +796,8 @@ const (
 	iListGroupsResponse
 	iListInstanceProfilesForRoleRequest
 	iListInstanceProfilesForRoleResponse
+	iListMFADevicesRequest
+	iListMFADevicesResponse
 	iListPoliciesRequest
 	iListPoliciesResponse
 	iListPolicyTagsRequest
@@ -749,7 +816,10 @@ const (
 	iListUserTagsResponse
 	iListUsersRequest
 	iListUsersResponse
+	iListVirtualMFADevicesRequest
+	iListVirtualMFADevicesResponse
 	iLoginProfile
+	iMFADevice
 	iManagedPolicyDetail
 	iManagedPolicyDetailListType
 	iOrderedOrganizationPolicyType
@@ -787,6 +857,7 @@ const (
 	iResourceNameType
 	iResourceSpecificResult
 	iResourceSpecificResultListType
+	iResyncMFADeviceRequest
 	iRole
 	iRoleDetail
 	iRoleLastUsed
@@ -817,14 +888,17 @@ const (
 	iUpdateUserRequest
 	iUser
 	iUserDetail
+	iVirtualMFADevice
 	iAccessKeyIdType
 	iAccessKeyMetadataListType
 	iAccessKeySecretType
 	iAccountAliasListType
 	iAccountAliasType
 	iArnType
+	iAssignmentStatusType
 	iAttachedPoliciesListType
 	iAttachmentCountType
+	iAuthenticationCodeType
 	iBooleanObjectType
 	iBooleanType
 	iCustomSuffixType
@@ -840,6 +914,7 @@ const (
 	iInstanceProfileNameType
 	iMarkerType
 	iMaxItemsType
+	iMfaDeviceListType
 	iPasswordType
 	iPathPrefixType
 	iPathType
@@ -859,6 +934,7 @@ const (
 	iRoleListType
 	iRoleMaxSessionDurationType
 	iRoleNameType
+	iSerialNumberType
 	iStatusType
 	iStringType
 	iSummaryKeyType
@@ -871,6 +947,8 @@ const (
 	iUserDetailListType
 	iUserListType
 	iUserNameType
+	iVirtualMFADeviceListType
+	iVirtualMFADeviceName
 )
 
 var shapes = [...]wire.Shape{
@@ -921,6 +999,10 @@ var shapes = [...]wire.Shape{
 	}},
 	{Name: "AttachmentName", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 128}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
 	{Name: "AttachmentType", Kind: wire.String, Enum: []string{"user", "group", "role"}},
+	{Name: "BootstrapDatum", Kind: wire.Blob, Sensitive: true},
+	{Name: "CertificationKeyType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 128}, Pattern: &wire.Pattern{Model: `[\u0020-\u00FF]+`, Expr: `[\x{0020}-\x{00FF}]+`}},
+	{Name: "CertificationMapType", Kind: wire.Map, Key: iCertificationKeyType, Value: iCertificationValueType},
+	{Name: "CertificationValueType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 32}, Pattern: &wire.Pattern{Model: `[\u0020-\u00FF]+`, Expr: `[\x{0020}-\x{00FF}]+`}},
 	{Name: "ChangePasswordRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "OldPassword", Shape: iPasswordType, Required: true},
 		{Name: "NewPassword", Shape: iPasswordType, Required: true},
@@ -1008,6 +1090,18 @@ var shapes = [...]wire.Shape{
 	{Name: "CreateUserResponse", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "User", Shape: iUser},
 	}},
+	{Name: "CreateVirtualMFADeviceRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Path", Shape: iPathType},
+		{Name: "VirtualMFADeviceName", Shape: iVirtualMFADeviceName, Required: true},
+		{Name: "Tags", Shape: iTagListType},
+	}},
+	{Name: "CreateVirtualMFADeviceResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "VirtualMFADevice", Shape: iVirtualMFADevice, Required: true},
+	}},
+	{Name: "DeactivateMFADeviceRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "UserName", Shape: iExistingUserNameType},
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+	}},
 	{Name: "DeleteAccessKeyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "UserName", Shape: iExistingUserNameType},
 		{Name: "AccessKeyId", Shape: iAccessKeyIdType, Required: true},
@@ -1058,6 +1152,9 @@ var shapes = [...]wire.Shape{
 	{Name: "DeleteUserRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "UserName", Shape: iExistingUserNameType, Required: true},
 	}},
+	{Name: "DeleteVirtualMFADeviceRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+	}},
 	{Name: "DeletionTaskFailureReasonType", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Reason", Shape: iReasonType},
 		{Name: "RoleUsageList", Shape: iRoleUsageListType},
@@ -1075,6 +1172,12 @@ var shapes = [...]wire.Shape{
 	{Name: "DetachUserPolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "UserName", Shape: iUserNameType, Required: true},
 		{Name: "PolicyArn", Shape: iArnType, Required: true},
+	}},
+	{Name: "EnableMFADeviceRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "UserName", Shape: iExistingUserNameType, Required: true},
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+		{Name: "AuthenticationCode1", Shape: iAuthenticationCodeType, Required: true},
+		{Name: "AuthenticationCode2", Shape: iAuthenticationCodeType, Required: true},
 	}},
 	{Name: "EntityType", Kind: wire.String, Enum: []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}},
 	{Name: "EvalDecisionDetailsType", Kind: wire.Map, Key: iEvalDecisionSourceType, Value: iPolicyEvaluationDecisionType},
@@ -1139,6 +1242,16 @@ var shapes = [...]wire.Shape{
 	}},
 	{Name: "GetLoginProfileResponse", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "LoginProfile", Shape: iLoginProfile, Required: true},
+	}},
+	{Name: "GetMFADeviceRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+		{Name: "UserName", Shape: iUserNameType},
+	}},
+	{Name: "GetMFADeviceResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "UserName", Shape: iUserNameType},
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+		{Name: "EnableDate", Shape: iDateType},
+		{Name: "Certifications", Shape: iCertificationMapType},
 	}},
 	{Name: "GetPolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyArn", Shape: iArnType, Required: true},
@@ -1328,6 +1441,16 @@ var shapes = [...]wire.Shape{
 		{Name: "IsTruncated", Shape: iBooleanType},
 		{Name: "Marker", Shape: iResponseMarkerType},
 	}},
+	{Name: "ListMFADevicesRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "UserName", Shape: iExistingUserNameType},
+		{Name: "Marker", Shape: iMarkerType},
+		{Name: "MaxItems", Shape: iMaxItemsType},
+	}},
+	{Name: "ListMFADevicesResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "MFADevices", Shape: iMfaDeviceListType, Required: true},
+		{Name: "IsTruncated", Shape: iBooleanType},
+		{Name: "Marker", Shape: iResponseMarkerType},
+	}},
 	{Name: "ListPoliciesRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Scope", Shape: iPolicyScopeType},
 		{Name: "OnlyAttached", Shape: iBooleanType},
@@ -1421,10 +1544,25 @@ var shapes = [...]wire.Shape{
 		{Name: "IsTruncated", Shape: iBooleanType},
 		{Name: "Marker", Shape: iResponseMarkerType},
 	}},
+	{Name: "ListVirtualMFADevicesRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "AssignmentStatus", Shape: iAssignmentStatusType},
+		{Name: "Marker", Shape: iMarkerType},
+		{Name: "MaxItems", Shape: iMaxItemsType},
+	}},
+	{Name: "ListVirtualMFADevicesResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "VirtualMFADevices", Shape: iVirtualMFADeviceListType, Required: true},
+		{Name: "IsTruncated", Shape: iBooleanType},
+		{Name: "Marker", Shape: iResponseMarkerType},
+	}},
 	{Name: "LoginProfile", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "UserName", Shape: iUserNameType, Required: true},
 		{Name: "CreateDate", Shape: iDateType, Required: true},
 		{Name: "PasswordResetRequired", Shape: iBooleanType},
+	}},
+	{Name: "MFADevice", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "UserName", Shape: iUserNameType, Required: true},
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+		{Name: "EnableDate", Shape: iDateType, Required: true},
 	}},
 	{Name: "ManagedPolicyDetail", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyName", Shape: iPolicyNameType},
@@ -1547,6 +1685,12 @@ var shapes = [...]wire.Shape{
 		{Name: "PermissionsBoundaryDecisionDetail", Shape: iPermissionsBoundaryDecisionDetail},
 	}},
 	{Name: "ResourceSpecificResultListType", Kind: wire.List, Value: iResourceSpecificResult},
+	{Name: "ResyncMFADeviceRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "UserName", Shape: iExistingUserNameType, Required: true},
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+		{Name: "AuthenticationCode1", Shape: iAuthenticationCodeType, Required: true},
+		{Name: "AuthenticationCode2", Shape: iAuthenticationCodeType, Required: true},
+	}},
 	{Name: "Role", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Path", Shape: iPathType, Required: true},
 		{Name: "RoleName", Shape: iRoleNameType, Required: true},
@@ -1716,14 +1860,24 @@ var shapes = [...]wire.Shape{
 		{Name: "PermissionsBoundary", Shape: iAttachedPermissionsBoundary},
 		{Name: "Tags", Shape: iTagListType},
 	}},
+	{Name: "VirtualMFADevice", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
+		{Name: "Base32StringSeed", Shape: iBootstrapDatum},
+		{Name: "QRCodePNG", Shape: iBootstrapDatum},
+		{Name: "User", Shape: iUser},
+		{Name: "EnableDate", Shape: iDateType},
+		{Name: "Tags", Shape: iTagListType},
+	}},
 	{Name: "accessKeyIdType", Kind: wire.String, Min: wire.Bound{Set: true, N: 16}, Max: wire.Bound{Set: true, N: 128}, Pattern: &wire.Pattern{Model: `[\w]+`, Expr: `[\w]+`}},
 	{Name: "accessKeyMetadataListType", Kind: wire.List, Value: iAccessKeyMetadata},
 	{Name: "accessKeySecretType", Kind: wire.String, Sensitive: true},
 	{Name: "accountAliasListType", Kind: wire.List, Value: iAccountAliasType},
 	{Name: "accountAliasType", Kind: wire.String, Min: wire.Bound{Set: true, N: 3}, Max: wire.Bound{Set: true, N: 63}, Pattern: &wire.Pattern{Model: `^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$`, Expr: `[a-z0-9]+(-[a-z0-9]+)*`}},
 	{Name: "arnType", Kind: wire.String, Min: wire.Bound{Set: true, N: 20}, Max: wire.Bound{Set: true, N: 2048}},
+	{Name: "assignmentStatusType", Kind: wire.String, Enum: []string{"Assigned", "Unassigned", "Any"}},
 	{Name: "attachedPoliciesListType", Kind: wire.List, Value: iAttachedPolicy},
 	{Name: "attachmentCountType", Kind: wire.Integer},
+	{Name: "authenticationCodeType", Kind: wire.String, Min: wire.Bound{Set: true, N: 6}, Max: wire.Bound{Set: true, N: 6}, Pattern: &wire.Pattern{Model: `[\d]+`, Expr: `[\d]+`}},
 	{Name: "booleanObjectType", Kind: wire.Boolean},
 	{Name: "booleanType", Kind: wire.Boolean},
 	{Name: "customSuffixType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 64}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
@@ -1739,6 +1893,7 @@ var shapes = [...]wire.Shape{
 	{Name: "instanceProfileNameType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 128}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
 	{Name: "markerType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 320}, Pattern: &wire.Pattern{Model: `[\u0020-\u00FF]+`, Expr: `[\x{0020}-\x{00FF}]+`}},
 	{Name: "maxItemsType", Kind: wire.Integer, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 1000}},
+	{Name: "mfaDeviceListType", Kind: wire.List, Value: iMFADevice},
 	{Name: "passwordType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 128}, Pattern: &wire.Pattern{Model: `[\u0009\u000A\u000D\u0020-\u00FF]+`, Expr: `[\x{0009}\x{000A}\x{000D}\x{0020}-\x{00FF}]+`}, Sensitive: true},
 	{Name: "pathPrefixType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 512}, Pattern: &wire.Pattern{Model: `\u002F[\u0021-\u007F]*`, Expr: `\x{002F}[\x{0021}-\x{007F}]*`}},
 	{Name: "pathType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 512}, Pattern: &wire.Pattern{Model: `(\u002F)|(\u002F[\u0021-\u007E]+\u002F)`, Expr: `(\x{002F})|(\x{002F}[\x{0021}-\x{007E}]+\x{002F})`}},
@@ -1758,6 +1913,7 @@ var shapes = [...]wire.Shape{
 	{Name: "roleListType", Kind: wire.List, Value: iRole},
 	{Name: "roleMaxSessionDurationType", Kind: wire.Integer, Min: wire.Bound{Set: true, N: 3600}, Max: wire.Bound{Set: true, N: 43200}},
 	{Name: "roleNameType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 64}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
+	{Name: "serialNumberType", Kind: wire.String, Min: wire.Bound{Set: true, N: 9}, Max: wire.Bound{Set: true, N: 256}, Pattern: &wire.Pattern{Model: `[\w+=/:,.@-]+`, Expr: `[\w+=/:,.@-]+`}},
 	{Name: "statusType", Kind: wire.String, Enum: []string{"Active", "Inactive", "Expired"}},
 	{Name: "stringType", Kind: wire.String},
 	{Name: "summaryKeyType", Kind: wire.String, Enum: []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountPasswordPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion", "AssumeRolePolicySizeQuota", "InstanceProfiles", "InstanceProfilesQuota", "Providers", "RolePolicySizeQuota", "Roles", "RolesQuota"}},
@@ -1770,4 +1926,6 @@ var shapes = [...]wire.Shape{
 	{Name: "userDetailListType", Kind: wire.List, Value: iUserDetail},
 	{Name: "userListType", Kind: wire.List, Value: iUser},
 	{Name: "userNameType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 64}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
+	{Name: "virtualMFADeviceListType", Kind: wire.List, Value: iVirtualMFADevice},
+	{Name: "virtualMFADeviceName", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
 }

@@ -206,6 +206,24 @@ type CreateUserResponse struct {
 	User *User
 }
 
+// CreateVirtualMFADeviceRequest is the structure CreateVirtualMFADeviceRequest of the model.
+type CreateVirtualMFADeviceRequest struct {
+	Path                 *string
+	VirtualMFADeviceName *string
+	Tags                 []Tag
+}
+
+// CreateVirtualMFADeviceResponse is the structure CreateVirtualMFADeviceResponse of the model.
+type CreateVirtualMFADeviceResponse struct {
+	VirtualMFADevice *VirtualMFADevice
+}
+
+// DeactivateMFADeviceRequest is the structure DeactivateMFADeviceRequest of the model.
+type DeactivateMFADeviceRequest struct {
+	UserName     *string
+	SerialNumber *string
+}
+
 // DeleteAccessKeyRequest is the structure DeleteAccessKeyRequest of the model.
 type DeleteAccessKeyRequest struct {
 	UserName    *string
@@ -286,6 +304,11 @@ type DeleteUserRequest struct {
 	UserName *string
 }
 
+// DeleteVirtualMFADeviceRequest is the structure DeleteVirtualMFADeviceRequest of the model.
+type DeleteVirtualMFADeviceRequest struct {
+	SerialNumber *string
+}
+
 // DeletionTaskFailureReasonType is the structure DeletionTaskFailureReasonType of the model.
 type DeletionTaskFailureReasonType struct {
 	Reason        *string
@@ -316,6 +339,14 @@ type DetachRolePolicyRequest struct {
 type DetachUserPolicyRequest struct {
 	UserName  *string
 	PolicyArn *string
+}
+
+// EnableMFADeviceRequest is the structure EnableMFADeviceRequest of the model.
+type EnableMFADeviceRequest struct {
+	UserName            *string
+	SerialNumber        *string
+	AuthenticationCode1 *string
+	AuthenticationCode2 *string
 }
 
 // Values of EntityType.
@@ -409,6 +440,20 @@ type GetLoginProfileRequest struct {
 // GetLoginProfileResponse is the structure GetLoginProfileResponse of the model.
 type GetLoginProfileResponse struct {
 	LoginProfile *LoginProfile
+}
+
+// GetMFADeviceRequest is the structure GetMFADeviceRequest of the model.
+type GetMFADeviceRequest struct {
+	SerialNumber *string
+	UserName     *string
+}
+
+// GetMFADeviceResponse is the structure GetMFADeviceResponse of the model.
+type GetMFADeviceResponse struct {
+	UserName       *string
+	SerialNumber   *string
+	EnableDate     *time.Time
+	Certifications map[string]string
 }
 
 // GetPolicyRequest is the structure GetPolicyRequest of the model.
@@ -674,6 +719,20 @@ type ListInstanceProfilesForRoleResponse struct {
 	Marker           *string
 }
 
+// ListMFADevicesRequest is the structure ListMFADevicesRequest of the model.
+type ListMFADevicesRequest struct {
+	UserName *string
+	Marker   *string
+	MaxItems *int32
+}
+
+// ListMFADevicesResponse is the structure ListMFADevicesResponse of the model.
+type ListMFADevicesResponse struct {
+	MFADevices  []MFADevice
+	IsTruncated *bool
+	Marker      *string
+}
+
 // ListPoliciesRequest is the structure ListPoliciesRequest of the model.
 type ListPoliciesRequest struct {
 	Scope             *string
@@ -803,11 +862,32 @@ type ListUsersResponse struct {
 	Marker      *string
 }
 
+// ListVirtualMFADevicesRequest is the structure ListVirtualMFADevicesRequest of the model.
+type ListVirtualMFADevicesRequest struct {
+	AssignmentStatus *string
+	Marker           *string
+	MaxItems         *int32
+}
+
+// ListVirtualMFADevicesResponse is the structure ListVirtualMFADevicesResponse of the model.
+type ListVirtualMFADevicesResponse struct {
+	VirtualMFADevices []VirtualMFADevice
+	IsTruncated       *bool
+	Marker            *string
+}
+
 // LoginProfile is the structure LoginProfile of the model.
 type LoginProfile struct {
 	UserName              *string
 	CreateDate            *time.Time
 	PasswordResetRequired *bool
+}
+
+// MFADevice is the structure MFADevice of the model.
+type MFADevice struct {
+	UserName     *string
+	SerialNumber *string
+	EnableDate   *time.Time
 }
 
 // ManagedPolicyDetail is the structure ManagedPolicyDetail of the model.
@@ -988,6 +1068,14 @@ type ResourceSpecificResult struct {
 	MissingContextValues              []string
 	EvalDecisionDetails               map[string]string
 	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail
+}
+
+// ResyncMFADeviceRequest is the structure ResyncMFADeviceRequest of the model.
+type ResyncMFADeviceRequest struct {
+	UserName            *string
+	SerialNumber        *string
+	AuthenticationCode1 *string
+	AuthenticationCode2 *string
 }
 
 // Role is the structure Role of the model.
@@ -1210,6 +1298,23 @@ type UserDetail struct {
 	PermissionsBoundary     *AttachedPermissionsBoundary
 	Tags                    []Tag
 }
+
+// VirtualMFADevice is the structure VirtualMFADevice of the model.
+type VirtualMFADevice struct {
+	SerialNumber     *string
+	Base32StringSeed []byte
+	QRCodePNG        []byte
+	User             *User
+	EnableDate       *time.Time
+	Tags             []Tag
+}
+
+// Values of assignmentStatusType.
+const (
+	AssignmentStatusTypeAssigned   = "Assigned"
+	AssignmentStatusTypeUnassigned = "Unassigned"
+	AssignmentStatusTypeAny        = "Any"
+)
 
 // Values of policyScopeType.
 const (
