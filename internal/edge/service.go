@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -23,7 +24,8 @@ type service struct {
 	inFlight int
 	busy     time.Duration // integral of inFlight+waiting up to busyAt
 	busyAt   time.Time
-	next     int // where the search for the least loaded target begins
+	next     int       // where the search for the least loaded target begins
+	cried    time.Time // when somebody was last told that requests wait
 }
 
 // backend is one instance. All fields but the fixed ones belong to the service's lock.
@@ -61,22 +63,35 @@ func (s *service) claim(who waitEnder) claim {
 	s.mu.Lock()
 	c := s.take(nil)
 	patience := s.patience(c)
-	if patience == 0 || len(s.waiters) >= s.limits.QueueLength {
+	if patience == 0 || len(s.waiters) >= cmp.Or(c.route.QueueLength, s.limits.QueueLength) {
 		s.mu.Unlock()
 		return c
 	}
 	w := &waiter{got: make(chan claim, 1)}
-	s.account(time.Now())
+	now := time.Now()
+	s.account(now)
 	s.waiters = append(s.waiters, w)
+	s.cry(now)
 	s.mu.Unlock()
 	return s.wait(w, patience, who.waitEnd())
+}
+
+// cryEvery is how often those who watch the status are told that requests of a service wait.
+const cryEvery = 100 * time.Millisecond
+
+// cry tells those who watch the status that requests wait, so that an instance is started without a round of looking first.
+func (s *service) cry(now time.Time) {
+	if now.Sub(s.cried) >= cryEvery {
+		s.cried = now
+		s.hub.changed()
+	}
 }
 
 // patience is how long a request with claim c may wait in line; 0 when it has its answer.
 func (s *service) patience(c claim) time.Duration {
 	switch {
 	case c.failure == failBusy:
-		return s.limits.QueueWait
+		return cmp.Or(c.route.QueueWait, s.limits.QueueWait)
 	case c.failure == failNoInstance:
 		return c.route.Hold
 	}

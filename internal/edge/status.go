@@ -4,8 +4,8 @@ import "time"
 
 // Status is what the edge knows at one moment.
 type Status struct {
-	// Version changes whenever a table was switched to, a target's health changed or a target vanished. It is the value to
-	// wait on ([Client.Wait]); it is never the same in two edge processes.
+	// Version changes whenever a table was switched to, a target's health changed or a target vanished, and at most ten times a
+	// second for every service whose requests wait in line. It is the value to wait on ([Client.Wait]); it is never the same in two edge processes.
 	Version uint64
 	// TableVersion is the [Table.Version] of the table in use, 0 before the first. A publisher that finds an older one than
 	// it published (after an edge restart) publishes again.

@@ -34,8 +34,18 @@ type Route struct {
 	// Hold is how long a request waits in line for a first healthy instance when there is none, as while a service wakes from zero;
 	// 0 answers at once that there is none.
 	Hold time.Duration
+	// QueueWait is how long a request waits in line while all instances are full; 0 means Limits.QueueWait.
+	QueueWait time.Duration
+	// QueueLength is the most requests that wait in line; 0 means Limits.QueueLength.
+	QueueLength int
 	// NoUpgrade refuses WebSocket and every other upgrade with 403 (tag slipway:websockets=off, §19).
 	NoUpgrade bool
+	// AllowIPs are the client networks whose requests are taken; none means all (tag slipway:allow-ips).
+	AllowIPs []netip.Prefix
+	// BasicAuth are "user:bcrypt hash" pairs one of which a client must know; none means all pass (tag slipway:basic-auth).
+	BasicAuth []string
+	// AccessLog says how a line about each request is written: json or combined, either with +query; "" writes none (tag slipway:access-log).
+	AccessLog string
 	Health    HealthCheck
 	Targets   []Target
 }

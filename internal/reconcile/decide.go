@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 // view is one service as the records, the driver and the edge see it at one moment.
 type view struct {
 	svc       apprunner.Service
+	extras    apprunner.Extras
+	want      int                 // how many instances its load and its limits ask for
 	op        apprunner.Operation // the running one; zero when there is none
 	rows      []apprunner.Instance
 	real      map[string]instance.Instance
@@ -58,13 +61,17 @@ func decide(now time.Time, v view, drain time.Duration) decision {
 	if !v.shouldServe() {
 		return d
 	}
-	want := v.svc.AutoScaling.MinSize
-	d.missing = max(0, want-len(active))
-	if len(active) > want && v.op.ID == "" {
-		slices.SortFunc(active, func(a, b apprunner.Instance) int { return a.CreatedAt.Compare(b.CreatedAt) })
-		d.surplus = active[want:]
+	d.missing = max(0, v.want-len(active))
+	if len(active) > v.want && v.op.ID == "" {
+		slices.SortStableFunc(active, v.byWorth)
+		d.surplus = active[v.want:]
 	}
 	return d
+}
+
+// byWorth orders instances by how much is lost when they go: those with the most requests first, then the oldest.
+func (v view) byWorth(a, b apprunner.Instance) int {
+	return cmp.Or(cmp.Compare(v.edge.Targets[b.ID].InFlight, v.edge.Targets[a.ID].InFlight), a.CreatedAt.Compare(b.CreatedAt))
 }
 
 // shouldServe tells whether the service has a version that is meant to run now. While an operation pauses, resumes or deletes

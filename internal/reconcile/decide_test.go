@@ -22,7 +22,7 @@ func running(change func(*view)) view {
 		real: map[string]instance.Instance{"a": {ID: "a", State: instance.Running}},
 		edge: edge.Status{Targets: map[string]edge.TargetStatus{"a": {Phase: edge.Active, Health: edge.Healthy}}}, edgeKnown: true,
 	}
-	v.svc.AutoScaling.MinSize = 1
+	v.want = 1
 	change(&v)
 	return v
 }
@@ -49,11 +49,17 @@ func TestDecide(t *testing.T) {
 		want map[string]any
 	}{
 		"all is well": {running(func(*view) {}), map[string]any{"missing": 0}},
-		"too few":     {running(func(v *view) { v.svc.AutoScaling.MinSize = 3 }), map[string]any{"missing": 2}},
+		"too few":     {running(func(v *view) { v.want = 3 }), map[string]any{"missing": 2}},
 		"too many": {running(func(v *view) {
 			v.rows = append(v.rows, apprunner.Instance{ID: "b", Phase: apprunner.PhaseActive, CreatedAt: noon})
 			v.real["b"] = instance.Instance{ID: "b", State: instance.Running}
 		}), map[string]any{"missing": 0, "surplus b": true}},
+		"too many, one is busy": {running(func(v *view) {
+			v.rows = append(v.rows, apprunner.Instance{ID: "b", Phase: apprunner.PhaseActive, CreatedAt: noon})
+			v.real["b"] = instance.Instance{ID: "b", State: instance.Running}
+			v.edge.Targets["b"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Healthy, InFlight: 2}
+		}), map[string]any{"missing": 0, "surplus a": true}},
+		"none is needed": {running(func(v *view) { v.want = 0 }), map[string]any{"missing": 0, "surplus a": true}},
 		"one has ended": {
 			running(func(v *view) { v.real["a"] = instance.Instance{ID: "a", State: instance.Exited, Exit: exited} }),
 			map[string]any{"missing": 1, "replace a": "exited with code 3"},

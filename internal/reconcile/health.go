@@ -67,7 +67,7 @@ func (j *job) restartMissing(ctx context.Context, set []apprunner.Instance) ([]a
 	if err != nil {
 		return nil, err
 	}
-	return set, j.r.startAll(ctx, j.svc, d, img, set)
+	return set, j.r.startAll(ctx, j.svc, d, img, set, nil)
 }
 
 // watchExit ends the wait when an instance ends before it was ready.

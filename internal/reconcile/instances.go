@@ -34,7 +34,7 @@ func (j *job) provision(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for len(set) < j.svc.AutoScaling.MinSize {
+	for len(set) < j.size() {
 		set = append(set, apprunner.Instance{
 			ID: apprunner.NewID(), ServiceARN: j.op.ServiceARN, DeploymentID: d.ID, OperationID: j.op.ID, Phase: apprunner.PhaseStandby, CreatedAt: j.r.Now().UTC(),
 		})
@@ -46,7 +46,13 @@ func (j *job) provision(ctx context.Context) error {
 		return err
 	}
 	j.log.Step("Provisioning %d instance(s) with %s vCPU and %d MB memory for deployment.", len(set), vcpu(j.svc.Instance.CPU), j.svc.Instance.Memory)
-	return j.r.startAll(ctx, j.svc, d, img, set)
+	return j.r.startAll(ctx, j.svc, d, img, set, nil)
+}
+
+// size is how many instances a new set begins with: what the service needs at the moment, within its limits, and one at least.
+func (j *job) size() int {
+	limits := j.svc.AutoScaling
+	return max(min(max(limits.MinSize, j.r.traffic.wanted(j.op.ServiceARN)), limits.MaxSize), 1)
 }
 
 // version reads a deployment and its image.
@@ -78,8 +84,9 @@ func (r *Reconciler) record(ctx context.Context, set []apprunner.Instance) error
 // atOnce is how many instances start together; more only wait for each other on small machines.
 const atOnce = 4
 
-// startAll starts instances that are recorded already and notes their addresses.
-func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, set []apprunner.Instance) error {
+// startAll starts instances that are recorded already and notes their addresses. started, which may be nil, is called after each.
+// One that cannot be started does not keep the others from starting.
+func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, set []apprunner.Instance, started func(context.Context) error) error {
 	var extras apprunner.Extras
 	err := r.DB.View(ctx, func(tx *store.Tx) error {
 		tags, err := tx.Tags(svc.ARN())
@@ -89,46 +96,44 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 	if err != nil {
 		return fmt.Errorf("read tags: %w", err)
 	}
-	g, gctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for n := range set {
 		g.Go(func() error {
-			spec := r.spec(svc, d, img, set[n].ID, extras.Capabilities)
-			if svc.Instance.RoleARN != "" {
-				env, err := r.Credentials.Register(gctx, spec.ID, spec.ServiceARN, svc.Instance.RoleARN)
-				if err != nil {
-					return err
-				}
-				spec.Env = append(spec.Env, env...)
-			}
-			started, err := r.Instances.Start(gctx, spec)
-			if err != nil {
-				return fmt.Errorf("start instance %s: %w", set[n].ID, err)
-			}
-			set[n].Address = net.JoinHostPort(started.Address.String(), strconv.Itoa(d.Run.Port))
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return r.noteAddresses(ctx, set)
-}
-
-// noteAddresses records where instances answer. Starting took a while: what else the records say by now stays, and what they have
-// forgotten stays forgotten, so that the supervisor stops it.
-func (r *Reconciler) noteAddresses(ctx context.Context, set []apprunner.Instance) error {
-	return r.DB.Update(ctx, func(tx *store.Tx) error {
-		for n := range set {
-			now, found, err := tx.ChangeInstance(set[n].ID, func(i *apprunner.Instance) { i.Address = set[n].Address })
-			if err != nil {
+			if err := r.startOne(ctx, svc, d, r.spec(svc, d, img, set[n].ID, extras.Capabilities), &set[n]); err != nil || started == nil {
 				return err
 			}
-			if found {
-				set[n] = now
-			}
+			return started(ctx)
+		})
+	}
+	return g.Wait()
+}
+
+func (r *Reconciler) startOne(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, spec instance.Spec, i *apprunner.Instance) error {
+	if svc.Instance.RoleARN != "" {
+		env, err := r.Credentials.Register(ctx, spec.ID, spec.ServiceARN, svc.Instance.RoleARN)
+		if err != nil {
+			return err
 		}
-		return nil
+		spec.Env = append(spec.Env, env...)
+	}
+	runs, err := r.Instances.Start(ctx, spec)
+	if err != nil {
+		return fmt.Errorf("start instance %s: %w", i.ID, err)
+	}
+	i.Address = net.JoinHostPort(runs.Address.String(), strconv.Itoa(d.Run.Port))
+	return r.noteAddress(ctx, i)
+}
+
+// noteAddress records where an instance answers. Starting took a while: what else the record says by now stays, and one that is
+// forgotten stays forgotten, so that the supervisor stops it.
+func (r *Reconciler) noteAddress(ctx context.Context, i *apprunner.Instance) error {
+	return r.DB.Update(ctx, func(tx *store.Tx) error {
+		now, found, err := tx.ChangeInstance(i.ID, func(rec *apprunner.Instance) { rec.Address = i.Address })
+		if found {
+			*i = now
+		}
+		return err
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/observe"
+	"slipway.dev/slipway/internal/scale"
 	"slipway.dev/slipway/internal/source"
 	"slipway.dev/slipway/internal/store"
 )
@@ -94,6 +95,7 @@ type Config struct {
 	StartTimeout time.Duration    // how long an instance may take to become healthy; default 5 min (§6.5)
 	DrainTimeout time.Duration    // how long requests in flight may take to finish; default 120 s (§7.3)
 	StopGrace    time.Duration    // between SIGTERM and SIGKILL; default 30 s (§19)
+	QuietTime    time.Duration    // how long fewer instances must have been needed before some go; default 60 s (§12.2)
 	Keep         int              // deployments kept for a rollback, the present one included; default 5
 	// Fault is called at every step boundary with "<TYPE>/<step>/<before|after>"; tests end the process there. May be nil.
 	Fault func(point string)
@@ -102,6 +104,9 @@ type Config struct {
 // Reconciler carries out operations and keeps services running.
 type Reconciler struct {
 	Config
+
+	traffic *traffic
+	demand  chan struct{} // requests wait for an instance
 
 	publishMu sync.Mutex
 	published edge.Table
@@ -136,11 +141,13 @@ func New(c Config) (*Reconciler, error) {
 	c.StartTimeout = orDefault(c.StartTimeout, 5*time.Minute)
 	c.DrainTimeout = orDefault(c.DrainTimeout, 120*time.Second)
 	c.StopGrace = orDefault(c.StopGrace, 30*time.Second)
+	c.QuietTime = orDefault(c.QuietTime, scale.DefaultQuiet)
 	if c.Keep < 1 {
 		c.Keep = 5
 	}
 	return &Reconciler{
 		Config: c, working: map[string]context.CancelFunc{}, back: map[string]*backOff{},
+		traffic: newTraffic(c.Now(), c.QuietTime), demand: make(chan struct{}, 1),
 	}, nil
 }
 

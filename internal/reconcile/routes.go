@@ -18,6 +18,7 @@ type state struct {
 	extras    map[string]apprunner.Extras     // by service ARN
 	pausing   map[string]bool                 // service ARNs with a pause or resume under way
 	deleting  map[string]bool                 // service ARNs with a deletion under way
+	patience  map[string]time.Duration        // how long requests may wait in line, by service ARN
 	domains   map[string][]string             // routed custom domains by service ARN
 }
 
@@ -61,31 +62,50 @@ func routes(s state) []edge.Route {
 		if s.deleting[svc.ARN()] {
 			continue // its names are unknown from now on; requests in flight finish all the same
 		}
-		hc, x := svc.HealthCheck, s.extras[svc.ARN()]
+		hc, x, active := svc.HealthCheck, s.extras[svc.ARN()], false
 		r := edge.Route{
 			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc, s.domains[svc.ARN()]),
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
+			QueueWait: max(s.patience[svc.ARN()], leastPatience), QueueLength: lineOf(svc.AutoScaling),
 			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade,
 			Health: edge.HealthCheck{
 				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
 				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,
 			},
 		}
+		if x.ScaleToZero && asleep(svc) {
+			r.Serving, r.Hold = edge.ServingOn, r.QueueWait
+		}
 		for _, i := range s.instances[svc.ARN()] {
 			if i.Address == "" {
 				continue
 			}
 			if i.Phase == apprunner.PhaseActive {
-				r.Serving = edge.ServingOn
+				r.Serving, active = edge.ServingOn, true
 			}
 			r.Targets = append(r.Targets, edge.Target{InstanceID: i.ID, Address: i.Address, Phase: edge.Phase(i.Phase)})
 		}
-		if r.Serving == edge.ServingNone && (svc.Status == apprunner.StatusPaused || s.pausing[r.ServiceARN]) {
+		if !active && (svc.Status == apprunner.StatusPaused || s.pausing[r.ServiceARN]) {
 			r.Serving = edge.ServingPaused
 		}
 		list = append(list, r)
 	}
 	return list
+}
+
+// asleep tells whether requests that find no instance may wait for one: there is a version that could answer them.
+func asleep(svc apprunner.Service) bool {
+	return svc.DeploymentID != "" && (svc.Status == apprunner.StatusRunning || svc.Status == apprunner.StatusInProgress)
+}
+
+// The line of requests that wait is as long as what all instances may hold together, within bounds: each costs memory at the edge.
+const (
+	shortestLine = 1000
+	longestLine  = 5000
+)
+
+func lineOf(s apprunner.AutoScalingConfiguration) int {
+	return min(max(s.MaxSize*s.MaxConcurrency, shortestLine), longestLine)
 }
 
 // hosts are the names a service answers to at the public front door: none for a private one (§19.2), which is health-checked
@@ -127,6 +147,7 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 	if err != nil {
 		return nil, fmt.Errorf("read what is routed: %w", err)
 	}
+	s.patience = r.traffic.patience()
 	certs, err := r.Certificates.Certificates(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
@@ -190,8 +211,26 @@ func (r *Reconciler) watchEdge(ctx context.Context) error {
 			sleep(ctx, republishEvery) // it is away; its supervisor starts it again
 		case st.Version != seen:
 			seen = st.Version
+			r.calls(st)
 			r.wake()
+			sleep(ctx, breath)
 		}
 	}
 	return ctx.Err()
+}
+
+// breath is how long the edge is left alone after it told of a change: under load it has much to tell.
+const breath = 5 * time.Millisecond
+
+// calls has the supervisor look at once when requests wait for an instance.
+func (r *Reconciler) calls(st edge.Status) {
+	for _, c := range st.Services {
+		if c.Waiting > 0 {
+			select {
+			case r.demand <- struct{}{}:
+			default: // it will look already
+			}
+			return
+		}
+	}
 }

@@ -19,26 +19,45 @@ const superviseEvery = time.Second
 
 // supervise keeps what should run running and lets go what should not.
 func (r *Reconciler) supervise(ctx context.Context) error {
-	tick := time.NewTicker(superviseEvery)
-	defer tick.Stop()
 	watched := map[string]bool{}
 	for {
 		changed := r.DB.Changed()
 		if err := r.superviseOnce(ctx, watched); err != nil && ctx.Err() == nil {
 			r.Log.Error("supervision", "err", err)
 		}
+		pause := superviseEvery
+		if r.traffic.hurry() {
+			pause = hurryEvery
+		}
+		short, cancel := context.WithTimeout(ctx, pause)
 		select {
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-short.Done():
+		case <-r.demand:
 		case <-changed:
-			sleep(ctx, gather)
-		case <-tick.C:
+			r.gather(ctx)
+		}
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 }
 
-// gather is how long changes are let come together before all services are looked at again.
-const gather = 20 * time.Millisecond
+// hurryEvery is how often services are looked at while requests wait for an instance.
+const hurryEvery = 100 * time.Millisecond
+
+// gatherFor is how long changes are let come together before all services are looked at again.
+const gatherFor = 20 * time.Millisecond
+
+// gather lets changes come together, unless requests wait.
+func (r *Reconciler) gather(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, gatherFor)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-r.demand:
+	}
+}
 
 // sweep removes what a process that died left behind: checkouts, and instances that no record names.
 func (r *Reconciler) sweep(ctx context.Context) error {
@@ -136,6 +155,7 @@ func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool)
 type overview struct {
 	state
 	ops       map[string]apprunner.Operation // the running one, by service ARN
+	want      map[string]int                 // how many instances a service is to have, by its ARN
 	real      map[string]instance.Instance
 	edge      edge.Status
 	edgeKnown bool
@@ -167,6 +187,7 @@ func (r *Reconciler) look(ctx context.Context) (overview, error) {
 	}
 	v.edge, err = r.Router.Status(ctx)
 	v.edgeKnown = err == nil // while the edge is away nothing is judged by it, and draining instances wait
+	r.measure(ctx, &v)
 	return v, nil
 }
 
@@ -186,7 +207,10 @@ func (v overview) ownerless() (list []apprunner.Instance) {
 
 // of is the part of an overview that is about one service.
 func (v overview) of(svc apprunner.Service) view {
-	return view{svc: svc, op: v.ops[svc.ARN()], rows: v.instances[svc.ARN()], real: v.real, edge: v.edge, edgeKnown: v.edgeKnown}
+	arn := svc.ARN()
+	return view{
+		svc: svc, extras: v.extras[arn], want: v.want[arn], op: v.ops[arn], rows: v.instances[arn], real: v.real, edge: v.edge, edgeKnown: v.edgeKnown,
+	}
 }
 
 func (s state) recorded(id string) bool {
@@ -289,11 +313,23 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	if err := r.addActive(ctx, v.svc, set); err != nil {
 		return err
 	}
-	if err := r.startAll(ctx, v.svc, dep, img, set); err != nil {
+	if err := r.startAll(ctx, v.svc, dep, img, set, r.publish); err != nil {
 		back.failed(now, 0)
-		return fmt.Errorf("replace instances of %s: %w", v.svc.Name, err)
+		return fmt.Errorf("start instances of %s: %w", v.svc.Name, errors.Join(err, r.forgetUnstarted(ctx, set)))
 	}
-	return r.publish(ctx)
+	return nil
+}
+
+// forgetUnstarted drops the records of instances that could not be started, so that others are started in their place.
+func (r *Reconciler) forgetUnstarted(ctx context.Context, set []apprunner.Instance) error {
+	return r.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		for _, i := range set {
+			if i.Address == "" {
+				err = errors.Join(err, tx.DeleteInstance(i.ID))
+			}
+		}
+		return err
+	})
 }
 
 // letGo makes active instances draining. An operation may have done so, or removed them, since the decision was made.

@@ -44,6 +44,7 @@ type world struct {
 	stop      context.CancelFunc
 	stopped   chan error
 	startTime time.Duration
+	quiet     time.Duration // default 60 s
 	killed    chan struct{} // closed when the reconciler is ended; lets go a worker that stands at a step boundary
 }
 
@@ -194,7 +195,7 @@ func (w *world) run(fault func(string)) {
 	r, err := reconcile.New(reconcile.Config{
 		DB: w.db, Repositories: w.source, Builder: w.source, Images: w.images, Instances: w.machine.Driver(), Router: w.router, Logs: w.logs,
 		Certificates: noCertificates{}, Credentials: noCredentials{}, Log: slog.New(slog.NewTextHandler(t0{w.t}, nil)), ScratchDir: filepath.Join(w.dir, "checkouts"),
-		StartTimeout: w.startTime, DrainTimeout: 10 * time.Second, StopGrace: 100 * time.Millisecond, Fault: fault, Keep: 3,
+		StartTimeout: w.startTime, DrainTimeout: 10 * time.Second, StopGrace: 100 * time.Millisecond, QuietTime: w.quiet, Fault: fault, Keep: 3,
 	})
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

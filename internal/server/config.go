@@ -27,6 +27,7 @@ type Config struct {
 	StartTimeout time.Duration // how long an instance may take to become healthy; default 5m
 	DrainTimeout time.Duration // how long requests in flight may take to finish; default 120s
 	StopGrace    time.Duration // between SIGTERM and SIGKILL of an instance; default 30s
+	QuietTime    time.Duration // how long fewer instances must have been needed before some go; default 60s
 	BuildTimeout time.Duration // default 30m
 	Retention    time.Duration // how long a deleted service is still described; default 1h
 	StrictRoles  bool          // refuse access and instance roles that do not exist

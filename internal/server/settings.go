@@ -122,6 +122,7 @@ func settings() []setting {
 		duration("start-timeout", "how long an instance may take to become healthy", "5m", func(c *Config) *time.Duration { return &c.StartTimeout }),
 		duration("drain-timeout", "how long requests in flight may take to finish", "120s", func(c *Config) *time.Duration { return &c.DrainTimeout }),
 		duration("stop-grace", "time between SIGTERM and SIGKILL of an instance", "30s", func(c *Config) *time.Duration { return &c.StopGrace }),
+		duration("quiet-time", "how long fewer instances must have been needed before some go", "60s", func(c *Config) *time.Duration { return &c.QuietTime }),
 		duration("build-timeout", "how long a build may take", "30m", func(c *Config) *time.Duration { return &c.BuildTimeout }),
 		duration("retention", "how long a deleted service is still described", "1h", func(c *Config) *time.Duration { return &c.Retention }),
 		choice("strict-roles", "refuse access and instance roles that do not exist", "false", func(c *Config, v bool) { c.StrictRoles = v }, func(c Config) string {

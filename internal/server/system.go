@@ -225,7 +225,7 @@ func (s *System) openWork(context.Context) (err error) {
 		Environment: env,
 		DB:          s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
-		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, ConnectionCredential: s.connectionCredential,
+		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		FirstService: func(ctx context.Context, account string) error {
 			return s.iam.EnsureServiceLinkedRole(ctx, account, "apprunner.amazonaws.com")
 		},

@@ -112,6 +112,7 @@ func serve(ctx context.Context, p Process, port string, stubborn bool) int {
 
 // handler lets a test make the application do things:
 //
+//	/slow?ms=       answers after that time
 //	/env?name=      its environment variable
 //	/log?text=      writes a line to standard output
 //	/exit?code=     ends it
@@ -134,6 +135,10 @@ func handler(p Process, exit chan<- int) http.Handler {
 		})
 	}
 	handle("/", func(func(string) string) (string, error) { return "hello", nil })
+	handle("/slow", func(q func(string) string) (string, error) {
+		time.Sleep(time.Duration(number([]string{q("ms")}, 0)) * time.Millisecond)
+		return "done", nil
+	})
 	handle("/env", func(q func(string) string) (string, error) {
 		for _, e := range p.Env {
 			if v, ok := strings.CutPrefix(e, q("name")+"="); ok {

@@ -1,0 +1,162 @@
+package reconcile_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/store"
+)
+
+// crowd is a number of clients that ask a service again and again.
+type crowd struct {
+	stop    context.CancelFunc
+	clients sync.WaitGroup
+	mu      sync.Mutex
+	codes   map[int]int
+	answers atomic.Int64
+}
+
+// crowd starts clients whose requests take that long.
+func (w *world) crowd(s apprunner.Service, clients int, took string) *crowd {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &crowd{stop: cancel, codes: map[int]int{}}
+	for range clients {
+		c.clients.Go(func() {
+			for ctx.Err() == nil {
+				code := w.get(s, "/slow?ms="+took)
+				c.mu.Lock()
+				c.codes[code]++
+				c.mu.Unlock()
+				c.answers.Add(1)
+			}
+		})
+	}
+	w.t.Cleanup(func() { cancel(); c.clients.Wait() })
+	return c
+}
+
+// leaves sends the crowd away; all its requests must have been answered well.
+func (c *crowd) leaves(t *testing.T) {
+	t.Helper()
+	c.stop()
+	c.clients.Wait()
+	if n := c.codes[http.StatusOK]; n == 0 || n != int(c.answers.Load()) {
+		t.Errorf("answers by status: %v", c.codes)
+	}
+}
+
+// get asks for a path and returns the status; 0 when there is no answer.
+func (w *world) get(s apprunner.Service, path string) int {
+	req, err := http.NewRequest(http.MethodGet, "http://"+w.front+path, nil)
+	if err != nil {
+		return 0
+	}
+	req.Host = s.URL
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+// scaling binds what is created from now on to limits.
+func (w *world) scaling(concurrency, low, high int) {
+	w.t.Helper()
+	conf, err := w.control.CreateAutoScalingConfiguration(w.t.Context(), scope, apprunner.AutoScalingConfigurationInput{
+		Name: "test", MaxConcurrency: &concurrency, MinSize: &low, MaxSize: &high,
+	})
+	check(w.t, err)
+	check(w.t, func() error { _, err := w.control.UpdateDefaultAutoScalingConfiguration(w.t.Context(), scope, conf.ARN); return err }())
+}
+
+// reaches waits until so many instances are active, and returns the most there were on the way.
+func (w *world) reaches(s apprunner.Service, want int) (most int) {
+	w.t.Helper()
+	var active int
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var rows []apprunner.Instance
+		check(w.t, w.db.View(w.t.Context(), func(tx *store.Tx) (err error) { rows, err = tx.Instances(s.ARN()); return err }))
+		active = 0
+		for _, i := range rows {
+			if i.Phase == apprunner.PhaseActive && i.Address != "" {
+				active++
+			}
+		}
+		if most = max(most, active); active == want {
+			return most
+		}
+	}
+	w.t.Fatalf("%d instances are active; want %d", active, want)
+	return most
+}
+
+// checklist: 104, 105, 106, 107
+func TestScaleOutAndIn(t *testing.T) {
+	w := newWorld(t)
+	w.quiet = time.Second
+	w.scaling(2, 1, 4)
+	w.run(nil)
+	s, _ := w.await(w.create("scales").ARN())
+	c := w.crowd(s, 16, "30")
+	if most := w.reaches(s, 4); most > 4 {
+		t.Errorf("%d instances were active; 4 are allowed", most)
+	}
+	c.leaves(t)
+	w.reaches(s, 1)
+	w.settled(s, 1)
+	if !w.serves(s) {
+		t.Error("the service does not answer after it has shrunk")
+	}
+}
+
+// TestScaleSurvivesControl: a new control plane keeps what runs, while the load lasts and for a quiet time.
+func TestScaleSurvivesControl(t *testing.T) {
+	w := newWorld(t)
+	w.quiet = 2 * time.Second
+	w.scaling(2, 1, 4)
+	w.run(nil)
+	s, _ := w.await(w.create("survives").ARN())
+	c := w.crowd(s, 8, "30")
+	w.reaches(s, 4)
+	before := w.machine.Started()
+	w.halt()
+	w.run(nil)
+	w.settled(s, 4)
+	c.leaves(t)
+	w.reaches(s, 1)
+	w.settled(s, 1)
+	if n := w.machine.Started(); n != before {
+		t.Errorf("%d instances were started anew", n-before)
+	}
+}
+
+// TestDeploymentUnderLoad: the new set is as large as the load asks for, and no request fails.
+//
+// checklist: 105
+func TestDeploymentUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	w.scaling(2, 1, 3)
+	w.run(nil)
+	s, _ := w.await(w.create("deploys").ARN())
+	c := w.crowd(s, 6, "20")
+	w.reaches(s, 3)
+	if _, err := w.control.StartDeployment(t.Context(), scope, s.ARN(), false, ""); err != nil {
+		t.Fatal(err)
+	}
+	_, op := w.await(s.ARN())
+	if op.Status != apprunner.OpSucceeded {
+		t.Errorf("the deployment ended as %s", op.Status)
+	}
+	if most := w.reaches(s, 3); most > 3 {
+		t.Errorf("%d instances were active; 3 are allowed", most)
+	}
+	c.leaves(t)
+}

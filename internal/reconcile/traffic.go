@@ -1,0 +1,235 @@
+package reconcile
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/scale"
+)
+
+// traffic remembers what every service had to do, and how many instances that takes. It lives in memory only: a new process keeps
+// what runs until it has watched for a whole quiet time.
+type traffic struct {
+	since time.Time // when watching began
+	quiet time.Duration
+
+	mu sync.Mutex
+	of map[string]*load // by service ARN
+}
+
+// load is the traffic of one service.
+type load struct {
+	samples []scale.Sample
+	busy    meter
+	cpu     map[string]*meter // by instance id
+	cpuSum  time.Duration
+	want    int
+	hurry   bool // requests wait: look again soon
+
+	start   time.Duration   // mean time from record to health of the instances started so far; 0 while unknown
+	started map[string]bool // instances that are in start
+}
+
+// meter turns a sum that begins anew when its owner does into one that never falls.
+type meter struct{ last, sum time.Duration }
+
+// read takes the owner's present sum and returns what came to it.
+func (m *meter) read(now time.Duration) (more time.Duration) {
+	more = now - m.last
+	if more < 0 {
+		more = now
+	}
+	m.last = now
+	m.sum += more
+	return more
+}
+
+func newTraffic(since time.Time, quiet time.Duration) *traffic {
+	return &traffic{since: since, quiet: quiet, of: map[string]*load{}}
+}
+
+// apart is how far samples are apart at least: what is looked at again within it was just decided.
+const apart = 20 * time.Millisecond
+
+// observe takes what is seen of a service at now into account and returns how many instances it is to have.
+func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) int {
+	running := 0
+	for _, i := range v.rows {
+		if i.Phase == apprunner.PhaseActive {
+			running++
+		}
+	}
+	conf := t.limits(v)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.of[v.svc.ARN()]
+	if l == nil {
+		l = &load{cpu: map[string]*meter{}, started: map[string]bool{}}
+		t.of[v.svc.ARN()] = l
+	}
+	n := len(l.samples)
+	if v.edgeKnown && (n == 0 || now.Sub(l.samples[n-1].At) >= apart) {
+		l.note(now, v, cpu, t.since)
+		n++
+	}
+	d := scale.Decide(now, l.samples, running, conf)
+	if n > 0 {
+		l.samples[n-1].Need = max(l.samples[n-1].Need, d.Need)
+		l.samples = scale.Trim(now, l.samples, conf)
+	}
+	l.want = d.Want
+	return d.Want
+}
+
+func (t *traffic) limits(v view) scale.Config {
+	s := v.svc.AutoScaling
+	return scale.Config{
+		Min: s.MinSize, Max: s.MaxSize, ToZero: v.extras.ScaleToZero, Concurrency: s.MaxConcurrency,
+		CPUTarget: v.extras.ScaleCPU, Processors: float64(v.svc.Instance.CPU) / 1024, Quiet: t.quiet,
+	}
+}
+
+// note adds a sample.
+func (l *load) note(now time.Time, v view, cpu map[string]time.Duration, since time.Time) {
+	c := v.edge.Services[v.svc.ARN()]
+	l.busy.read(c.Busy)
+	l.hurry = c.Waiting > 0
+	for id, used := range cpu {
+		if m := l.cpu[id]; m != nil {
+			l.cpuSum += m.read(used)
+		} else {
+			l.cpu[id] = &meter{last: used}
+		}
+	}
+	l.samples = append(l.samples, scale.Sample{At: now, Busy: l.busy.sum, CPU: l.cpuSum})
+	l.forget(v)
+	for _, i := range v.rows {
+		target := v.edge.Targets[i.ID]
+		if target.Health != edge.Healthy || l.started[i.ID] {
+			continue
+		}
+		l.started[i.ID] = true
+		if took := target.HealthySince.Sub(i.CreatedAt); i.CreatedAt.After(since) && took > 0 {
+			l.start = mean(l.start, took)
+		}
+	}
+}
+
+// mean lets a new value count for a quarter, the first one for all.
+func mean(before, now time.Duration) time.Duration {
+	if before == 0 {
+		return now
+	}
+	return (3*before + now) / 4
+}
+
+// forget drops what is known of instances that are gone.
+func (l *load) forget(v view) {
+	present := map[string]bool{}
+	for _, i := range v.rows {
+		present[i.ID] = true
+	}
+	for id := range l.started {
+		if !present[id] {
+			delete(l.started, id)
+		}
+	}
+	for id := range l.cpu {
+		if !present[id] {
+			delete(l.cpu, id)
+		}
+	}
+}
+
+// wanted is how many instances the service was last found to need; 0 when nothing is known.
+func (t *traffic) wanted(arn string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.of[arn]; l != nil {
+		return l.want
+	}
+	return 0
+}
+
+// hurry tells whether requests of any service wait.
+func (t *traffic) hurry() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range t.of {
+		if l.hurry {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	leastPatience = 10 * time.Second
+	// mostPatience leaves a request that waited time for its answer within the usual 120 s.
+	mostPatience = 100 * time.Second
+)
+
+// patience is how long requests of each service whose instances were seen starting wait in line (design §5.9): 3.5 times their mean
+// start in whole seconds, at least 10 s.
+func (t *traffic) patience() map[string]time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := map[string]time.Duration{}
+	for arn, l := range t.of {
+		all[arn] = patienceFor(l.start)
+	}
+	return all
+}
+
+func patienceFor(start time.Duration) time.Duration {
+	wait := start * 7 / 2
+	wait = (wait + time.Second - 1).Truncate(time.Second)
+	return min(max(wait, leastPatience), mostPatience)
+}
+
+// keep forgets the services that are not named.
+func (t *traffic) keep(services []apprunner.Service) {
+	named := map[string]bool{}
+	for _, svc := range services {
+		named[svc.ARN()] = true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for arn := range t.of {
+		if !named[arn] {
+			delete(t.of, arn)
+		}
+	}
+}
+
+// measure finds out how many instances every service is to have.
+func (r *Reconciler) measure(ctx context.Context, v *overview) {
+	now := r.Now()
+	v.want = make(map[string]int, len(v.services))
+	for _, svc := range v.services {
+		one := v.of(svc)
+		v.want[svc.ARN()] = r.traffic.observe(now, one, r.cpuOf(ctx, one))
+	}
+	r.traffic.keep(v.services)
+}
+
+// cpuOf reads the processor time of a service's running instances, for a service that scales by it.
+func (r *Reconciler) cpuOf(ctx context.Context, v view) map[string]time.Duration {
+	if v.extras.ScaleCPU == 0 {
+		return nil
+	}
+	used := map[string]time.Duration{}
+	for _, i := range v.rows {
+		if i.Phase != apprunner.PhaseActive || v.real[i.ID].State != instance.Running {
+			continue
+		}
+		if s, err := r.Instances.Stats(ctx, i.ID); err == nil { // one that ends at this moment has none
+			used[i.ID] = time.Duration(s.CPUUsec) * time.Microsecond
+		}
+	}
+	return used
+}
