@@ -162,8 +162,7 @@ const (
 	childGrace = 15 * time.Second
 )
 
-// keep runs a role and starts it again when it ends, at once the first time and slower while it keeps ending before it has lived ten
-// times as long as the pause before.
+// keep runs a role and starts it again when it ends.
 func (s *supervisor) keep(ctx context.Context, role string, sockets ...string) error {
 	wait := restartFirst
 	for ctx.Err() == nil {
@@ -172,14 +171,18 @@ func (s *supervisor) keep(ctx context.Context, role string, sockets ...string) e
 		if ctx.Err() != nil {
 			return nil
 		}
-		s.log.Error("a part of Slipway ended and is started again", "role", role, "err", err, "after", time.Since(started).Round(time.Millisecond))
-		if time.Since(started) > 10*wait {
-			wait = restartFirst
-		}
+		lived := time.Since(started)
+		s.log.Error("a part of Slipway ended and is started again", "role", role, "err", err, "after", lived.Round(time.Millisecond))
 		pause(ctx, wait)
-		wait = min(2*wait, restartMost)
+		wait = nextPause(wait, lived)
 	}
 	return nil
+}
+
+// nextPause is how long a role is left alone when it ends the next time: twice as long as this time, less for the time that it lived,
+// so that one that cannot start slows down and one that served is back at once.
+func nextPause(last, lived time.Duration) time.Duration {
+	return min(max(2*last-lived/4, restartFirst), restartMost)
 }
 
 func pause(ctx context.Context, d time.Duration) {
