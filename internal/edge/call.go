@@ -33,7 +33,8 @@ type call struct {
 	sent       int64 // body bytes to the client
 	body       requestBody
 	protocol   string
-	remote     string // address of the client
+	tls        uint16        // version; 0 without TLS
+	entry      *accessRecord // for the access log; nil where none is kept
 }
 
 // client is the side of a call that depends on the protocol of the client.
@@ -120,8 +121,13 @@ func (x *call) empty() {
 // text views bytes as a string without copying. The bytes stay as they are for as long as the string is used.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// forward claims a place, asks an instance and passes its answer on.
+// forward claims a place, asks an instance and passes its answer on, unless the policy of the service refuses the request.
 func (x *call) forward() outcome {
+	if p := x.service.policy.Load(); p != nil {
+		if f := x.passPolicy(p); f != nil {
+			return x.client.refuse(f)
+		}
+	}
 	cl := x.service.claim(x.client)
 	if cl.failure != nil {
 		if cl.failure == failBusy {
@@ -135,7 +141,7 @@ func (x *call) forward() outcome {
 	if f := x.compose(); f != nil {
 		return x.client.refuse(f)
 	}
-	if f := x.send(); f != nil {
+	if f := x.timedSend(); f != nil {
 		return x.fail(f)
 	}
 	return x.answer()
@@ -192,23 +198,8 @@ func (x *call) account() {
 	took := s.now() - x.start
 	if x.service != nil {
 		x.service.counters.done(x.status, took, x.body.received, x.sent)
+		if p := x.service.policy.Load(); p != nil && p.log != logNothing {
+			x.logAccess(p.log, took)
+		}
 	}
-	if s.cfg.AccessLog == nil {
-		return
-	}
-	rec := AccessRecord{
-		Start: s.started.Add(x.start), Took: took, Client: x.remote, Method: string(x.req.method),
-		Host: string(x.req.host), Target: string(x.req.target), Protocol: x.protocol, Status: x.status,
-		BytesIn: x.body.received, BytesOut: x.sent, RequestID: string(x.req.requestID),
-	}
-	if x.service != nil {
-		rec.ServiceARN = x.service.arn
-	}
-	if x.backend != nil {
-		rec.Instance = x.backend.id
-	}
-	if x.failure != nil {
-		rec.Cause = x.failure.cause
-	}
-	s.cfg.AccessLog(&rec)
 }

@@ -23,6 +23,7 @@ type clientConn struct {
 	net.Conn
 	books  *conns
 	closed atomic.Bool
+	tls    uint16                 // version, once agreed on; 0 without TLS
 	h1     atomic.Pointer[h1Conn] // while served by the own HTTP/1.1 path
 	h2     atomic.Pointer[h2Conn] // while served by the own HTTP/2 front
 }

@@ -43,6 +43,7 @@ func newStdFront(s *Server) (*stdFront, error) {
 	}
 	f.server, f.over2 = server(), server()
 	f.server.SetKeepAlivesEnabled(false)
+	f.server.ConnContext = withTLSVersion
 	f.h2 = &http2.Server{
 		MaxConcurrentStreams: uint32(s.limits.StreamsPerConn), IdleTimeout: s.limits.ClientIdle,
 		ReadIdleTimeout: s.limits.ClientStall, WriteByteTimeout: s.limits.ClientStall,
@@ -138,6 +139,22 @@ type exchange struct {
 	timer   *time.Timer
 	body    *countedBody
 	id      string
+	// upstream is how long the instance took to begin its answer.
+	upstream time.Duration
+}
+
+// tlsVersionKey leads to the TLS version of a connection, where net/http cannot see it.
+type tlsVersionKey struct{}
+
+// withTLSVersion notes the TLS version of a connection handed over.
+func withTLSVersion(ctx context.Context, c net.Conn) context.Context {
+	if p, ok := c.(*prefixConn); ok {
+		c = p.Conn
+	}
+	if secure, ok := c.(*tls.Conn); ok {
+		return context.WithValue(ctx, tlsVersionKey{}, secure.ConnectionState().Version)
+	}
+	return ctx
 }
 
 type exchangeKey struct{}
@@ -180,6 +197,12 @@ func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.failure = failUnknownHost
 		writeFailure(rec, r, failUnknownHost, x.id)
 		return
+	}
+	if p := x.service.policy.Load(); p != nil {
+		if x.failure = p.admit(stdVisit{r}, f.edge.now()); x.failure != nil {
+			writeFailure(rec, r, x.failure, x.id)
+			return
+		}
 	}
 	if r.ContentLength != 0 {
 		r.Body = body
@@ -274,7 +297,9 @@ func (f *stdFront) modifyResponse(resp *http.Response) error {
 // nothing is lost by asking again.
 func (f *stdFront) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
+	asked := f.edge.now()
 	resp, err := f.upstream.RoundTrip(r)
+	x.upstream = f.edge.now() - asked
 	if err == nil || r.Context().Err() != nil {
 		return resp, err
 	}
@@ -398,22 +423,8 @@ func (s *Server) finish(x *exchange, r *http.Request, w *recorder, start time.Ti
 		if x.failure == failBusy {
 			x.service.counters.rejected.Add(1)
 		}
+		if p := x.service.policy.Load(); p != nil && p.log != logNothing {
+			x.logAccess(s, p.log, r, w, start)
+		}
 	}
-	if s.cfg.AccessLog == nil {
-		return
-	}
-	rec := AccessRecord{
-		Start: start, Took: took, Client: r.RemoteAddr, Method: r.Method, Host: r.Host, Target: r.RequestURI, Protocol: r.Proto,
-		Status: w.status, BytesIn: x.body.n, BytesOut: w.n, RequestID: x.id,
-	}
-	if x.service != nil {
-		rec.ServiceARN = x.service.arn
-	}
-	if x.claim.backend != nil {
-		rec.Instance = x.claim.backend.id
-	}
-	if x.failure != nil {
-		rec.Cause = x.failure.cause
-	}
-	s.cfg.AccessLog(&rec)
 }

@@ -14,11 +14,10 @@ const initialBuffer = 4 << 10
 // h1Conn is a client connection that speaks HTTP/1.1. One goroutine serves it, request by request; [Server.tick] watches its time
 // from outside, so that a request costs no timer.
 type h1Conn struct {
-	s      *Server
-	cc     *clientConn
-	nc     net.Conn // cc, or TLS over it
-	ip     string
-	remote string
+	s  *Server
+	cc *clientConn
+	nc net.Conn // cc, or TLS over it
+	ip string
 
 	in   []byte // what was read and is not used yet is in[r:w]
 	r, w int
@@ -30,8 +29,7 @@ type h1Conn struct {
 // serveH1 serves a connection until it ends or is handed to net/http.
 func (s *Server) serveH1(cc *clientConn, nc net.Conn) {
 	c := &h1Conn{s: s, cc: cc, nc: nc, in: make([]byte, initialBuffer)}
-	c.remote = cc.RemoteAddr().String()
-	c.ip, _, _ = net.SplitHostPort(c.remote)
+	c.ip, _, _ = net.SplitHostPort(cc.RemoteAddr().String())
 	cc.h1.Store(c)
 	for c.serveOne() {
 	}

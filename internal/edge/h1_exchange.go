@@ -25,7 +25,7 @@ var exchanges = sync.Pool{New: func() any {
 func newExchange(c *h1Conn) *h1Exchange {
 	x := exchanges.Get().(*h1Exchange)
 	x.c = c
-	x.s, x.clock, x.client, x.ip, x.remote = c.s, &c.clock, x, c.ip, c.remote
+	x.s, x.clock, x.client, x.ip, x.tls = c.s, &c.clock, x, c.ip, c.cc.tls
 	return x
 }
 

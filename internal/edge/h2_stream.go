@@ -56,7 +56,7 @@ func newH2Stream(c *h2Conn, id uint32) *h2Stream {
 	st := h2Streams.Get().(*h2Stream)
 	st.c, st.id = c, id
 	st.cond.L = &c.mu
-	st.s, st.clock, st.client, st.ip, st.remote, st.protocol = c.s, &st.clk, st, c.ip, c.remote, "HTTP/2.0"
+	st.s, st.clock, st.client, st.ip, st.tls, st.protocol = c.s, &st.clk, st, c.ip, c.cc.tls, "HTTP/2.0"
 	st.recvWindow = streamWindow
 	st.req.reset()
 	return st

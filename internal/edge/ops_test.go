@@ -325,12 +325,8 @@ func TestDrainOverTheControlSocket(t *testing.T) {
 	}
 }
 
-func TestAccessLogAndCounters(t *testing.T) {
-	var mu sync.Mutex
-	var log []AccessRecord
-	h := newHouse(t, func(c *Config) {
-		c.AccessLog = func(r *AccessRecord) { mu.Lock(); log = append(log, *r); mu.Unlock() }
-	})
+func TestCounters(t *testing.T) {
+	h := newHouse(t, nil)
 	s := app(t, func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.WriteHeader(202)
@@ -344,21 +340,7 @@ func TestAccessLogAndCounters(t *testing.T) {
 	})
 	h.publish(func(r *Route) { r.Serving = ServingPaused })
 	both(t, h, func(t *testing.T, c *http.Client) { get(t, c, "/paused") })
-	awaitCounters(t, h, func(Counters) bool { mu.Lock(); defer mu.Unlock(); return len(log) >= 4 })
-	mu.Lock()
-	defer mu.Unlock()
-	if len(log) != 4 {
-		t.Fatalf("%d records", len(log))
-	}
-	for i, r := range log {
-		ok := r.Status == 202 && r.BytesIn == 4 && r.BytesOut == 6 && r.Instance == "i1" && r.Target == "/x?y" && r.Method == "POST"
-		if i >= 2 {
-			ok = r.Status == 503 && r.Cause == "service is paused" && r.Target == "/paused"
-		}
-		if !ok || r.ServiceARN != appARN || r.Host != appHost || r.RequestID == "" || r.Took <= 0 || r.Client == "" {
-			t.Errorf("record %d: %+v", i, r)
-		}
-	}
+	awaitCounters(t, h, func(c Counters) bool { return c.Requests >= 4 })
 	c := h.edge.Status().Services[appARN]
 	sum := uint64(0)
 	for _, n := range c.LatencyBuckets {

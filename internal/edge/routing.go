@@ -131,6 +131,7 @@ func (r *routing) change(s *service, route *Route, trust bool) {
 		targets = append(targets, b)
 	}
 	s.route, s.targets = route, targets
+	s.policy.Store(newPolicy(route, s.policy.Load()))
 	r.settle(s)
 	s.serveWaiters()
 }

@@ -33,24 +33,9 @@ type Config struct {
 	Limits   Limits
 	// StdHTTP2 serves HTTP/2 by golang.org/x/net/http2 instead of the own front: several times slower, and the oracle of its tests.
 	StdHTTP2 bool
-	// AccessLog, when set, is called after every request on the request's goroutine: it must not block. The record is only
-	// valid during the call.
-	AccessLog func(*AccessRecord)
+	// AccessDir is where lines about requests wait to be collected ([Collect]); empty writes none.
+	AccessDir string
 	Log       *slog.Logger
-}
-
-// AccessRecord describes one finished request.
-type AccessRecord struct {
-	Start                time.Time
-	Took                 time.Duration
-	Client               string
-	Method, Host, Target string
-	Protocol             string
-	Status               int // 0: the client got no answer
-	BytesIn, BytesOut    int64
-	ServiceARN, Instance string // empty when none was found
-	RequestID            string
-	Cause                string // why the edge answered itself, if it did
 }
 
 // Server is one edge.
@@ -65,6 +50,7 @@ type Server struct {
 	tlsConfig *tls.Config
 	std       *stdFront
 	control   *http.Server
+	access    *spool // nil: no access logs
 	crew      crew
 	tunnels   tunnels
 
@@ -95,6 +81,7 @@ func New(cfg Config) (*Server, error) {
 		stopAccept: make(chan struct{}), cancel: cancel,
 	}
 	s.date.Store(dateLine(now))
+	s.access = newSpool(cfg.AccessDir, cfg.Log)
 	s.crew.now = s.now
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
 	s.tlsConfig = &tls.Config{
@@ -143,6 +130,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	ticking, stopTicks := context.WithCancel(context.WithoutCancel(ctx))
 	serving.Go(func() { s.tick(ticking) })
+	if s.access != nil {
+		serving.Go(func() { s.access.run(ticking) })
+	}
 
 	<-s.stopAccept
 	err := s.drain(&accepting)
@@ -215,7 +205,9 @@ func (s *Server) serveTLS(cc *clientConn) {
 		cc.Close()
 		return
 	}
-	if conn.ConnectionState().NegotiatedProtocol == http2.NextProtoTLS {
+	state := conn.ConnectionState()
+	cc.tls = state.Version
+	if state.NegotiatedProtocol == http2.NextProtoTLS {
 		if s.cfg.StdHTTP2 {
 			s.std.serveHTTP2(conn)
 		} else {

@@ -15,6 +15,7 @@ type service struct {
 	arn      string
 	hub      *hub
 	limits   *Limits
+	policy   atomic.Pointer[policy] // nil: none
 
 	mu       sync.Mutex
 	route    *Route              // nil: not in the table any more

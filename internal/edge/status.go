@@ -59,6 +59,7 @@ type Counters struct {
 	Waiting              int    // requests that wait for a place at an instance
 	Rejected             uint64 // 429 given because everything was full (counted in Status4xx too)
 	Retries              uint64 // requests sent to another instance after the first broke
+	Unlogged             uint64 // lines of the access log that were dropped, because too many were waiting
 	BytesIn, BytesOut    uint64 // bodies, from and to clients
 	LatencyBuckets       []uint64
 	LatencySum           time.Duration
