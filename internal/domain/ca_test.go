@@ -183,7 +183,7 @@ func TestTheCASpeaksOnlyForItsNames(t *testing.T) {
 	}
 	// Even who steals the intermediate cannot speak for others.
 	ca.permit.domains = append(ca.permit.domains, "example.com")
-	forged, err := ca.issue([]string{"example.com"})
+	forged, err := ca.issue([]string{"example.com"}, ca.intermediate)
 	if err != nil {
 		t.Fatal(err)
 	}

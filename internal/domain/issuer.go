@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -16,6 +17,23 @@ import (
 type Issuer interface {
 	Certificate(ctx context.Context, hosts []string) (certPEM, keyPEM []byte, err error)
 }
+
+// CustomIssuer makes certificates for custom domains.
+type CustomIssuer interface {
+	// Issue makes a new certificate. A [refusal] in its error's chain says that trying again is of no use.
+	Issue(ctx context.Context, o Order) (Pair, error)
+	// Identities are the names by which CAA records may allow this issuer; at least one.
+	Identities(ctx context.Context) ([]string, error)
+	// RenewAt is when a certificate of this issuer should be replaced, or one of another issuer should be by one of this.
+	RenewAt(ctx context.Context, leaf *x509.Certificate) time.Time
+}
+
+// refusal is a failure that lasts until somebody changes something.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+func parentOf(host string) string { return strings.TrimPrefix(host, "*.") }
 
 // RenewAt is when a certificate is replaced: after two thirds of its life, which leaves a third for whatever goes wrong.
 func RenewAt(notBefore, notAfter time.Time) time.Time {

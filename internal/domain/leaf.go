@@ -61,7 +61,7 @@ func (ca *CA) leaf(hosts []string) (l leaf, fresh bool, err error) {
 	if err := ca.openIntermediate(); err != nil { // it may be due as well
 		return leaf{}, false, err
 	}
-	if l, err = ca.issue(hosts); err != nil {
+	if l, err = ca.issue(hosts, ca.intermediate); err != nil {
 		return leaf{}, false, err
 	}
 	if err := writeFile(file, append(slices.Clone(l.chain), l.key...), 0o600); err != nil {
@@ -82,10 +82,11 @@ func (ca *CA) good(l leaf) bool {
 	return !now.Before(l.cert.NotBefore) && now.Before(RenewAt(l.cert.NotBefore, l.cert.NotAfter)) && l.cert.CheckSignatureFrom(ca.intermediate.cert) == nil
 }
 
-func (ca *CA) issue(hosts []string) (leaf, error) {
+// issue makes a certificate that is signed by an intermediate.
+func (ca *CA) issue(hosts []string, by pair) (leaf, error) {
 	now := ca.cfg.Now()
 	template := &x509.Certificate{
-		SerialNumber: serial(), NotBefore: now.Add(-backdate), NotAfter: earlier(now.Add(leafLife-backdate), ca.intermediate.cert.NotAfter),
+		SerialNumber: serial(), NotBefore: now.Add(-backdate), NotAfter: earlier(now.Add(leafLife-backdate), by.cert.NotAfter),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
 	}
 	for _, h := range hosts {
@@ -102,7 +103,7 @@ func (ca *CA) issue(hosts []string) (leaf, error) {
 	if err != nil {
 		return leaf{}, err
 	}
-	made, err := sign(template, ca.intermediate, key)
+	made, err := sign(template, by, key)
 	if err != nil {
 		return leaf{}, err
 	}
@@ -110,7 +111,7 @@ func (ca *CA) issue(hosts []string) (leaf, error) {
 	if err != nil {
 		return leaf{}, err
 	}
-	return leaf{hosts: hosts, pair: made, chain: certPEM(made.cert, ca.intermediate.cert), key: encoded}, nil
+	return leaf{hosts: hosts, pair: made, chain: certPEM(made.cert, by.cert), key: encoded}, nil
 }
 
 // readLeaf reads what leaf wrote: chain, then key.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,9 +18,11 @@ import (
 // NameserverConfig is what a Nameserver needs.
 type NameserverConfig struct {
 	Suffix    string       // of all default domains, for example apprunner.localhost
-	Region    string       // names are <label>.<Region>.<Suffix>
-	Addresses []netip.Addr // of the HTTPS listener as clients reach it; A and AAAA records
+	Addresses []netip.Addr // of the front door as clients reach it, and of the server itself; A and AAAA records
+	Alias     string       // a name that hosts are aliases of, in place of the addresses; "": none
+	Issuers   []string     // who may issue certificates for names of the zone (CAA); none: everybody
 	Names     names
+	Rate      int // answers a second over UDP to one network (/24, /56); 0: 200
 
 	// The open sockets; at least one. They are closed when Run ends.
 	Packet []net.PacketConn
@@ -34,6 +37,7 @@ type Nameserver struct {
 	zone    zone
 	cfg     NameserverConfig
 	servers []*dns.Server
+	limiter limiter
 }
 
 const (
@@ -73,17 +77,16 @@ func NewNameserver(cfg NameserverConfig) (*Nameserver, error) {
 	if len(cfg.Packet)+len(cfg.Stream) == 0 || cfg.Names == nil || len(cfg.Addresses) == 0 {
 		return nil, errors.New("domain: NameserverConfig needs Packet or Stream, Names and Addresses")
 	}
-	if !validHost(cfg.Suffix) || !validHost(cfg.Region) {
-		return nil, fmt.Errorf("domain: %q below %q is not a domain", cfg.Region, cfg.Suffix)
+	if !validHost(cfg.Suffix) || cfg.Alias != "" && !validHost(strings.TrimSuffix(cfg.Alias, ".")) {
+		return nil, fmt.Errorf("domain: %q or %q is not a domain", cfg.Suffix, cfg.Alias)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	var addresses []netip.Addr
-	for _, a := range cfg.Addresses {
-		addresses = append(addresses, a.Unmap().WithZone(""))
+	if cfg.Rate == 0 {
+		cfg.Rate = defaultRate
 	}
-	return &Nameserver{cfg: cfg, zone: newZone(cfg.Suffix, cfg.Region, addresses, uint32(time.Now().Unix()), cfg.Names)}, nil
+	return &Nameserver{cfg: cfg, zone: newZone(cfg, uint32(time.Now().Unix())), limiter: limiter{rate: cfg.Rate}}, nil
 }
 
 // Run answers until ctx ends or a socket fails.
@@ -133,8 +136,34 @@ func (n *Nameserver) stop() {
 
 // handle answers one query.
 func (n *Nameserver) handle(ctx context.Context, w dns.ResponseWriter, q *dns.Msg) {
-	r := n.zone.answer(ctx, q)
 	_, stream := w.LocalAddr().(*net.TCPAddr)
+	var r *dns.Msg
+	switch n.judge(w, stream) {
+	case answerIt:
+		r = n.reply(ctx, q, stream)
+	case truncateIt:
+		r = new(dns.Msg).SetReply(q)
+		r.Truncated = true
+	case dropIt:
+		return
+	}
+	if err := w.WriteMsg(r); err != nil {
+		n.cfg.Log.Debug("answer a DNS query", "error", err)
+	}
+}
+
+// judge lets every query over TCP through: its sender is who they say.
+func (n *Nameserver) judge(w dns.ResponseWriter, stream bool) verdict {
+	from, err := netip.ParseAddrPort(w.RemoteAddr().String())
+	if stream || err != nil {
+		return answerIt
+	}
+	return n.limiter.judge(from.Addr(), time.Now())
+}
+
+// reply is the whole answer to a query, no larger than the way it goes takes.
+func (n *Nameserver) reply(ctx context.Context, q *dns.Msg, stream bool) *dns.Msg {
+	r := n.zone.answer(ctx, q)
 	size := dns.MinMsgSize
 	if opt := q.IsEdns0(); opt != nil {
 		size = max(size, min(int(opt.UDPSize()), udpSize))
@@ -149,9 +178,7 @@ func (n *Nameserver) handle(ctx context.Context, w dns.ResponseWriter, q *dns.Ms
 	}
 	r.Truncate(size)
 	r.Compress = true
-	if err := w.WriteMsg(r); err != nil {
-		n.cfg.Log.Debug("answer a DNS query", "error", err)
-	}
+	return r
 }
 
 // limited is a listener that accepts no more than so many connections at a time; others wait in the kernel.

@@ -12,12 +12,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// only is a set of names in use.
-type only map[string]bool
-
-func (o only) NameExists(_ context.Context, name string) bool { return o[name] }
-
-var used = only{"abc.us-east-1.apprunner.localhost": true, "www.abc.us-east-1.apprunner.localhost": true}
+// directory holds two services in two regions.
+func directory() *Directory {
+	d := new(Directory)
+	d.Replace(map[string]Node{
+		"abc.us-east-1.apprunner.localhost": {Host: true}, "www.abc.us-east-1.apprunner.localhost": {Host: true}, "def.eu-west-1.apprunner.localhost": {Host: true},
+		"_1.abc.acm-validations.apprunner.localhost": {},
+	})
+	return d
+}
 
 // serveDNS runs a nameserver and gives its address.
 func serveDNS(t *testing.T, addresses ...string) string {
@@ -31,7 +34,7 @@ func serveDNS(t *testing.T, addresses ...string) string {
 		addrs = append(addrs, netip.MustParseAddr(a))
 	}
 	n, err := NewNameserver(NameserverConfig{
-		Suffix: "apprunner.localhost", Region: "us-east-1", Addresses: addrs, Names: used,
+		Suffix: "apprunner.localhost", Addresses: addrs, Names: directory(), Issuers: []string{"ca.example"},
 		Packet: []net.PacketConn{p}, Stream: []net.Listener{l},
 	})
 	if err != nil {
@@ -90,6 +93,13 @@ func TestNameserverAnswers(t *testing.T) {
 		{"none.us-east-1.apprunner.localhost", dns.TypeA, "NXDOMAIN", true},
 		{"none.us-east-1.apprunner.localhost", dns.TypeANY, "NXDOMAIN", true},
 		{"abc.eu-west-1.apprunner.localhost", dns.TypeA, "NXDOMAIN", true},
+		{"def.eu-west-1.apprunner.localhost", dns.TypeA, "NOERROR 192.0.2.10", false},
+		{"eu-west-1.apprunner.localhost", dns.TypeA, "NOERROR", true},
+		{"eu-west-2.apprunner.localhost", dns.TypeA, "NXDOMAIN", true},
+		{"_1.abc.acm-validations.apprunner.localhost", dns.TypeTXT, "NOERROR", true},
+		{"_2.abc.acm-validations.apprunner.localhost", dns.TypeTXT, "NXDOMAIN", true},
+		{"apprunner.localhost", dns.TypeCAA, `NOERROR 0 issue "ca.example"`, false},
+		{"abc.us-east-1.apprunner.localhost", dns.TypeCAA, "NOERROR", true},
 		{"us-east-1.apprunner.localhost", dns.TypeA, "NOERROR", true},
 		{"apprunner.localhost", dns.TypeA, "NOERROR", true},
 		{"apprunner.localhost", dns.TypeNS, "NOERROR ns1.apprunner.localhost.", false},
@@ -184,7 +194,7 @@ func TestTheServerOutlivesNoise(t *testing.T) {
 
 // Whatever is asked, the reply can be packed, fits, and gives nothing of other zones.
 func TestAnswersHoldForAnyQuestion(t *testing.T) {
-	z := newZone("apprunner.localhost", "us-east-1", []netip.Addr{netip.MustParseAddr("192.0.2.1")}, 1, used)
+	z := newZone(NameserverConfig{Suffix: "apprunner.localhost", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Names: directory()}, 1)
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`([a-zA-Z0-9*_-]{1,10}\.){0,4}`).Draw(t, "below") + rapid.SampledFrom([]string{
 			"", "localhost.", "apprunner.localhost.", "us-east-1.apprunner.localhost.", "abc.us-east-1.apprunner.localhost.", `a\.b.us-east-1.apprunner.localhost.`,

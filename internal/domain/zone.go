@@ -8,55 +8,47 @@ import (
 	"github.com/miekg/dns"
 )
 
-// names tells which names below <region>.<suffix> are in use. Names are in lower case without a trailing dot. The answer must come from
-// memory: everybody on the network may ask.
+// names tells what is at a name of the zone, given in lower case without a trailing dot. The answer must come from memory: everybody on
+// the network may ask.
 type names interface {
-	NameExists(ctx context.Context, name string) bool
+	Node(ctx context.Context, name string) (Node, bool)
 }
 
-// How long resolvers keep answers, in seconds. Short, because services come and go and their address may move.
+// How long resolvers keep answers, in seconds. Short, because services come and go and their address may move; challenges are asked for
+// while they are being changed.
 const (
-	addressTTL  = 60
-	negativeTTL = 30
-	zoneTTL     = 3600
+	addressTTL   = 60
+	negativeTTL  = 30
+	zoneTTL      = 3600
+	challengeTTL = 1
 )
 
 // zone is what the nameserver is authoritative for.
 type zone struct {
 	apex      string // "apprunner.localhost."
-	region    string // "us-east-1.apprunner.localhost."
 	ns        string // the server's own name
 	addresses []netip.Addr
+	alias     string   // a name with a trailing dot that hosts are aliases of, in place of addresses
+	issuers   []string // who may issue certificates for names of the zone; none: everybody
 	serial    uint32
 	names     names
-}
-
-func newZone(suffix, region string, addresses []netip.Addr, serial uint32, n names) zone {
-	apex := dns.CanonicalName(suffix)
-	return zone{apex: apex, region: dns.CanonicalName(region + "." + apex), ns: "ns1." + apex, addresses: addresses, serial: serial, names: n}
 }
 
 // contains tells whether a canonical name is in the zone.
 func (z zone) contains(name string) bool { return dns.IsSubDomain(z.apex, name) }
 
-// exists tells whether a canonical name in the zone is there, if only because something is below it.
-func (z zone) exists(ctx context.Context, name string) bool {
-	switch {
-	case name == z.apex || name == z.ns || dns.IsSubDomain(name, z.region):
-		return true
-	case !dns.IsSubDomain(z.region, name) || strings.Contains(name, `\`):
-		return false // a name with escapes is no host name
+// node is what a canonical name of the zone holds; false where there is nothing.
+func (z zone) node(ctx context.Context, name string) (Node, bool) {
+	plain, ok := wireName(name)
+	if !ok {
+		return Node{}, false
 	}
-	return z.names.NameExists(ctx, strings.TrimSuffix(name, "."))
-}
-
-// hosted tells whether a canonical name carries the addresses.
-func (z zone) hosted(name string) bool {
-	return name == z.ns || name != z.region && dns.IsSubDomain(z.region, name)
+	n, found := z.names.Node(ctx, plain)
+	return n, found || name == z.apex || name == z.ns
 }
 
 // records gives the records of an existing name; owner is the name as the client spelled it.
-func (z zone) records(name, owner string, qtype uint16) []dns.RR {
+func (z zone) records(name, owner string, n Node, qtype uint16) []dns.RR {
 	switch {
 	case qtype == dns.TypeANY:
 		// RFC 8482: a small answer to a question that is only asked to get a large one.
@@ -65,10 +57,32 @@ func (z zone) records(name, owner string, qtype uint16) []dns.RR {
 		return []dns.RR{z.soa(owner, zoneTTL)}
 	case name == z.apex && qtype == dns.TypeNS:
 		return []dns.RR{&dns.NS{Hdr: header(owner, dns.TypeNS, zoneTTL), Ns: z.ns}}
-	case z.hosted(name):
+	case name == z.apex && qtype == dns.TypeCAA:
+		return z.caa(owner)
+	case n.Host && z.alias != "":
+		return []dns.RR{&dns.CNAME{Hdr: header(owner, dns.TypeCNAME, addressTTL), Target: z.alias}}
+	case n.Host || name == z.ns:
 		return z.address(owner, qtype)
+	case qtype == dns.TypeTXT:
+		return txt(owner, n.TXT)
 	}
 	return nil
+}
+
+func txt(owner string, values []string) []dns.RR {
+	rrs := make([]dns.RR, len(values))
+	for i, v := range values {
+		rrs[i] = &dns.TXT{Hdr: header(owner, dns.TypeTXT, challengeTTL), Txt: []string{v}}
+	}
+	return rrs
+}
+
+func (z zone) caa(owner string) []dns.RR {
+	rrs := make([]dns.RR, len(z.issuers))
+	for i, issuer := range z.issuers {
+		rrs[i] = &dns.CAA{Hdr: header(owner, dns.TypeCAA, zoneTTL), Tag: "issue", Value: issuer}
+	}
+	return rrs
 }
 
 func (z zone) address(owner string, qtype uint16) []dns.RR {
@@ -116,9 +130,10 @@ func (z zone) answer(ctx context.Context, q *dns.Msg) *dns.Msg {
 		return r
 	}
 	r.Authoritative = true
-	if !z.exists(ctx, name) {
+	n, found := z.node(ctx, name)
+	if !found {
 		r.Rcode = dns.RcodeNameError
-	} else if r.Answer = z.records(name, question.Name, question.Qtype); len(r.Answer) > 0 {
+	} else if r.Answer = z.records(name, question.Name, n, question.Qtype); len(r.Answer) > 0 {
 		if question.Qtype == dns.TypeNS {
 			r.Extra = append(z.address(z.ns, dns.TypeA), z.address(z.ns, dns.TypeAAAA)...)
 		}
@@ -126,4 +141,24 @@ func (z zone) answer(ctx context.Context, q *dns.Msg) *dns.Msg {
 	}
 	r.Ns = []dns.RR{z.soa(z.apex, negativeTTL)}
 	return r
+}
+
+// newZone brings the names of a configuration into the form DNS has them in.
+func newZone(c NameserverConfig, serial uint32) zone {
+	apex := dns.CanonicalName(c.Suffix)
+	z := zone{apex: apex, ns: "ns1." + apex, addresses: c.Addresses, issuers: c.Issuers, serial: serial, names: c.Names}
+	if c.Alias != "" {
+		z.alias = dns.CanonicalName(c.Alias)
+	}
+	for i, a := range z.addresses {
+		z.addresses[i] = a.Unmap()
+	}
+	return z
+}
+
+// coveredByWildcard tells whether a wildcard such as *.example.com stands for a host: one label more, and only one.
+func coveredByWildcard(host, wildcard string) bool {
+	parent, is := strings.CutPrefix(wildcard, "*")
+	_, rest, _ := strings.Cut(host, ".")
+	return is && !strings.HasPrefix(host, "*") && "."+rest == parent
 }

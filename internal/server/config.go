@@ -23,6 +23,10 @@ type Config struct {
 	APINames []string // names and addresses that clients reach the API by, the first in credentials.env
 	APIRate  int      // calls a second that one caller may make to one action; default 100; below 0 refuses none
 
+	DNSResolver          string        // host:port that custom domains are looked up at; "" takes the system's resolver
+	ValidationTimeout    time.Duration // how long the owner of a custom domain may take to prove it; default 72h
+	CertificateRetention time.Duration // how long certificates of unlinked domains are kept; default 168h
+
 	ServiceQuota int           // services per account and region; default 10
 	StartTimeout time.Duration // how long an instance may take to become healthy; default 5m
 	DrainTimeout time.Duration // how long requests in flight may take to finish; default 120s
@@ -34,6 +38,9 @@ type Config struct {
 	// InstanceEndpoint sets AWS_ENDPOINT_URL for applications, so that their SDKs call these APIs with the instance role (§17).
 	InstanceEndpoint bool
 	FileSources      *bool // allow file:// repositories; default true
+
+	TrailS3            string // S3-compatible store that audit trails write to, such as https://s3.example.com; "" takes the data directory
+	TrailS3Credentials string // file with its access key, in the form of credentials.env
 
 	CacheDir      string            // runtime base images; default $XDG_CACHE_HOME/slipway
 	RuntimeImages map[string]string // runtime version, for example "python311" or "nodejs22", to an image reference

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,15 +23,18 @@ import (
 
 // names is everything about the services' names: certificates for them and DNS.
 type names struct {
-	db       *store.DB
-	ca       *domain.CA
-	wildcard string
-	inUse    atomic.Pointer[map[string]bool]
-	zone     domain.NameserverConfig
+	db        *store.DB
+	ca        *domain.CA
+	suffix    string
+	region    string // the installation's own
+	regions   atomic.Pointer[[]string]
+	directory domain.Directory
+	custom    *domain.Certificates
+	zone      domain.NameserverConfig
 }
 
 func (s *System) openNames(ctx context.Context) (err error) {
-	n := &names{db: s.db, wildcard: "*." + s.conf.Region + "." + s.conf.Domain}
+	n := &names{db: s.db, suffix: s.conf.Domain, region: s.conf.Region}
 	n.ca, err = domain.OpenCA(domain.CAConfig{
 		Dir: s.conf.path("ca"), Export: s.conf.CAFile(), Name: "Slipway at " + s.conf.APIAddr, Permit: append([]string{s.conf.Domain}, s.conf.apiPermits()...),
 		OnRenew: func([]string) { s.db.Wake() }, Log: s.log,
@@ -36,12 +42,19 @@ func (s *System) openNames(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	seal, err := keyFile(s.conf.path("certificates.key"))
+	if err != nil {
+		return err
+	}
+	if n.custom, err = domain.OpenCertificates(ctx, s.db, seal, time.Now); err != nil {
+		return err
+	}
 	at, err := netip.ParseAddrPort(s.conf.HTTPSAddr)
 	if err != nil {
 		return fmt.Errorf("--https-addr %s: %w", s.conf.HTTPSAddr, err)
 	}
 	n.zone = domain.NameserverConfig{
-		Suffix: s.conf.Domain, Region: s.conf.Region, Addresses: reachable(at.Addr()), Names: n, Log: s.log,
+		Suffix: s.conf.Domain, Addresses: reachable(at.Addr()), Names: &n.directory, Log: s.log,
 	}
 	s.names = n
 	return n.refresh(ctx)
@@ -66,31 +79,57 @@ func reachable(a netip.Addr) []netip.Addr {
 	return list
 }
 
-// Certificates are what the edge shows: one wildcard for all default domains.
+// Certificates are what the edge shows: a wildcard for the default domains of each region, then those of custom domains.
 func (n *names) Certificates(ctx context.Context) ([]edge.Certificate, error) {
-	cert, key, err := n.ca.Certificate(ctx, []string{n.wildcard})
-	if err != nil {
-		return nil, err
+	var list []edge.Certificate
+	for _, region := range *n.regions.Load() {
+		hosts := []string{"*." + region + "." + n.suffix}
+		cert, key, err := n.ca.Certificate(ctx, hosts)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, edge.Certificate{Hosts: hosts, CertPEM: cert, KeyPEM: key})
 	}
-	return []edge.Certificate{{Hosts: []string{n.wildcard}, CertPEM: cert, KeyPEM: key}}, nil
+	custom, err := n.custom.Served(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("certificates of custom domains: %w", err)
+	}
+	for _, c := range custom {
+		list = append(list, edge.Certificate{Hosts: c.Hosts, CertPEM: c.Chain, KeyPEM: c.Key})
+	}
+	return list, nil
 }
 
-// NameExists answers from memory: everybody on the network may ask.
-func (n *names) NameExists(_ context.Context, name string) bool { return (*n.inUse.Load())[name] }
-
+// refresh reads which names and regions are in use.
 func (n *names) refresh(ctx context.Context) error {
-	inUse := map[string]bool{}
+	nodes, regions := map[string]domain.Node{n.region + "." + n.suffix: {}}, map[string]bool{}
 	err := n.db.View(ctx, func(tx *store.Tx) error {
 		services, err := tx.Services(apprunner.Scope{})
+		if err != nil {
+			return err
+		}
 		for _, s := range services {
-			inUse[s.URL] = s.Network.Public
+			nodes[s.URL] = domain.Node{Host: s.Network.Public}
+			regions[s.Region] = true
+		}
+		domains, err := tx.Domains("")
+		for _, d := range domains {
+			for _, r := range d.Records {
+				nodes[strings.TrimSuffix(r.Value, ".")] = domain.Node{}
+			}
 		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read the services' names: %w", err)
 	}
-	n.inUse.Store(&inUse)
+	n.directory.Replace(nodes)
+	// The first certificate is for clients that name nobody, and that is the own region's.
+	delete(regions, n.region)
+	now := append([]string{n.region}, slices.Sorted(maps.Keys(regions))...)
+	if was := n.regions.Swap(&now); was != nil && !slices.Equal(*was, now) {
+		n.db.Wake() // the front door needs one certificate more
+	}
 	return nil
 }
 

@@ -101,6 +101,9 @@ func settings() []setting {
 		text("https-addr", "address of the applications", "127.0.0.1:8443", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPSAddr }),
 		text("http-addr", "address that redirects to HTTPS", "127.0.0.1:8080", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPAddr }),
 		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
+		text("dns-resolver", "DNS resolver that custom domains are looked up at (default: the system's)", "", addressAllowed, isAddressOrNone, func(c *Config) *string { return &c.DNSResolver }),
+		duration("validation-timeout", "how long the owner of a custom domain may take to prove it", "72h", func(c *Config) *time.Duration { return &c.ValidationTimeout }),
+		duration("certificate-retention", "how long certificates of unlinked domains are kept", "168h", func(c *Config) *time.Duration { return &c.CertificateRetention }),
 		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
 		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),
 		text("account", "AWS account this installation plays", "123456789012", "12 digits", accountID.MatchString, func(c *Config) *string { return &c.Account }),
@@ -143,6 +146,9 @@ func settings() []setting {
 			}
 			return strconv.FormatBool(*c.FileSources)
 		}),
+		text("trail-s3", "S3-compatible store that audit trails write to (default: the data directory)", "", "an http:// or https:// URL without a path",
+			isOriginOrNone, func(c *Config) *string { return &c.TrailS3 }),
+		fileSetting("trail-s3-credentials", "access key of that store, in the form of credentials.env", func(c *Config) *string { return &c.TrailS3Credentials }),
 		pathSetting("cache-dir", "where runtime base images are kept", defaultCacheDir, func(c *Config) *string { return &c.CacheDir }),
 		runtimeImages(), mirrors(), allowEgress(),
 		text("network-pool", "where instance networks are taken from", "10.213.0.0/18", "an IPv4 network from /18 to /24, such as 10.213.0.0/18", isPool, func(c *Config) *string { return &c.NetworkPool }),
@@ -228,6 +234,8 @@ func isAddress(s string) bool {
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
 }
+
+func isAddressOrNone(s string) bool { return s == "" || isAddress(s) }
 
 func isLoopback(s string) bool {
 	host, _, err := net.SplitHostPort(s)

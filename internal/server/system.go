@@ -14,6 +14,7 @@ import (
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/build"
 	"slipway.dev/slipway/internal/control"
+	"slipway.dev/slipway/internal/domain"
 	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
@@ -46,6 +47,7 @@ type System struct {
 	deploy  *imageDeployments
 	edge    *edge.Client
 	names   *names
+	domains *domain.Registrar
 	creds   *iam.InstanceEndpoint
 	front   *front
 
@@ -56,7 +58,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openFront,
+		s.openRecords, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
