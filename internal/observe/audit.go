@@ -26,8 +26,10 @@ type AuditConfig struct {
 	ChainKey []byte
 	// TrailDir is where trails write, each below a directory with the name of its bucket. Without it no trails can be made.
 	TrailDir string
-	Log      *slog.Logger
-	Now      func() time.Time // default time.Now
+	// S3 is where trails write instead, each into the bucket of its name.
+	S3  *S3
+	Log *slog.Logger
+	Now func() time.Time // default time.Now
 }
 
 // Audit keeps the records of API calls and finds them again. Records are written in batches; [Audit.Run] must run for that.

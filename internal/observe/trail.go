@@ -19,7 +19,7 @@ import (
 type Trail struct {
 	apprunner.Scope // the account, and the region the trail was made in
 	Name            string
-	Bucket, Prefix  string // where the files are: below TrailDir/Bucket/Prefix
+	Bucket, Prefix  string // where the files are: below TrailDir/Bucket/Prefix, or in that bucket of S3
 	Global          bool   // records of IAM and STS too
 	MultiRegion     bool   // records of all regions, not only its own
 	Validate        bool   // digest files tell the hashes of the others
@@ -132,8 +132,8 @@ func (t Trail) wants(region, source string, readOnly bool) bool {
 
 // CreateTrail makes a trail, which writes nothing until StartLogging.
 func (a *Audit) CreateTrail(ctx context.Context, t Trail) error {
-	if a.conf.TrailDir == "" {
-		return apprunner.Errorf(CodeTrailsNotSupported, "This installation has no directory for trails.")
+	if a.conf.TrailDir == "" && a.conf.S3 == nil {
+		return apprunner.Errorf(CodeTrailsNotSupported, "This installation has no place for trails.")
 	}
 	if err := t.check(); err != nil {
 		return err

@@ -9,11 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -88,7 +84,7 @@ func (a *Audit) deliver(ctx context.Context, t Trail, delivered int64) error {
 		if err != nil {
 			return err
 		}
-		digest, err := a.writeFiles(t, records)
+		digest, err := a.writeFiles(ctx, t, records)
 		if merr := a.moveOn(ctx, t, delivered, upTo, len(records) > 0, digest, err); err != nil || merr != nil {
 			return errors.Join(err, merr)
 		}
@@ -157,22 +153,18 @@ func (a *Audit) moveOn(ctx context.Context, t Trail, from, upTo int64, wrote boo
 }
 
 // writeFiles writes records, a file for each region and day, and then the digest of the files.
-func (a *Audit) writeFiles(t Trail, records []written) (TrailDigest, error) {
+func (a *Audit) writeFiles(ctx context.Context, t Trail, records []written) (d TrailDigest, err error) {
 	if len(records) == 0 {
 		return TrailDigest{}, nil
 	}
-	dir := filepath.Join(a.conf.TrailDir, t.Bucket)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return TrailDigest{}, fmt.Errorf("trail %s: %w", t.Name, err)
-	}
-	root, err := os.OpenRoot(dir)
+	bucket, closed, err := a.bucketOf(t)
 	if err != nil {
 		return TrailDigest{}, fmt.Errorf("trail %s: %w", t.Name, err)
 	}
-	defer root.Close()
+	defer func() { err = errors.Join(err, closed()) }()
 	var files []digestFile
 	for _, group := range byRegionAndDay(records) {
-		f, err := t.writeFile(root, group)
+		f, err := t.writeFile(ctx, bucket, group)
 		if err != nil {
 			return TrailDigest{}, fmt.Errorf("trail %s: %w", t.Name, err)
 		}
@@ -181,7 +173,7 @@ func (a *Audit) writeFiles(t Trail, records []written) (TrailDigest, error) {
 	if !t.Validate {
 		return TrailDigest{}, nil
 	}
-	return t.writeDigest(root, files, records)
+	return t.writeDigest(ctx, bucket, files, records)
 }
 
 // byRegionAndDay keeps the order of the records in each group, and the groups in the order of their first.
@@ -206,7 +198,7 @@ func (t Trail) object(kind, region string, at time.Time, name string) string {
 	return path.Join(t.Prefix, "AWSLogs", t.Account, kind, region, at.Format("2006/01/02"), t.Account+"_"+kind+"_"+region+"_"+name+".json.gz")
 }
 
-func (t Trail) writeFile(root *os.Root, records []written) (digestFile, error) {
+func (t Trail) writeFile(ctx context.Context, bucket objects, records []written) (digestFile, error) {
 	first := records[0]
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", t.ARN(), first.seq))
 	name := t.object("CloudTrail", first.region, first.at, first.at.UTC().Format("20060102T1504Z")+"_"+hex.EncodeToString(sum[:8]))
@@ -214,7 +206,7 @@ func (t Trail) writeFile(root *os.Root, records []written) (digestFile, error) {
 	for i, r := range records {
 		texts[i] = r.text
 	}
-	hash, err := writeGzip(root, name, map[string]any{"Records": texts})
+	hash, err := putGzip(ctx, bucket, name, map[string]any{"Records": texts})
 	return digestFile{
 		Bucket: t.Bucket, Object: name, Hash: hash, Algorithm: "SHA-256",
 		Oldest: first.at.UTC().Format(time.RFC3339), Newest: records[len(records)-1].at.UTC().Format(time.RFC3339),
@@ -243,7 +235,7 @@ type digestFile struct {
 	Oldest    string `json:"oldestEventTime"`
 }
 
-func (t Trail) writeDigest(root *os.Root, files []digestFile, records []written) (TrailDigest, error) {
+func (t Trail) writeDigest(ctx context.Context, bucket objects, files []digestFile, records []written) (TrailDigest, error) {
 	oldest, newest := records[0].at, records[0].at
 	for _, r := range records {
 		if r.at.Before(oldest) {
@@ -261,51 +253,20 @@ func (t Trail) writeDigest(root *os.Root, files []digestFile, records []written)
 	if t.LastDigest.Object != "" {
 		d.Previous, d.Hash = &t.LastDigest.Object, &t.LastDigest.Hash
 	}
-	hash, err := writeGzip(root, name, d)
+	hash, err := putGzip(ctx, bucket, name, d)
 	if err != nil {
 		return TrailDigest{}, fmt.Errorf("trail %s: %w", t.Name, err)
 	}
 	return TrailDigest{Object: name, Hash: hash, At: newest}, nil
 }
 
-// writeGzip writes a value as compressed JSON, whole or not at all, and returns the hash of the file.
-func writeGzip(root *os.Root, name string, v any) (hash string, err error) {
+// putGzip writes a value as compressed JSON and returns the hash of the object.
+func putGzip(ctx context.Context, bucket objects, name string, v any) (hash string, err error) {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	if err := errors.Join(json.NewEncoder(z).Encode(v), z.Close()); err != nil {
 		return "", err
 	}
-	dir := path.Dir(name)
-	if err := root.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	temp := path.Join(dir, "."+path.Base(name)+".part")
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(b.Bytes())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", err
-	}
-	if err := root.Rename(temp, name); err != nil {
-		return "", err
-	}
 	sum := sha256.Sum256(b.Bytes())
-	return hex.EncodeToString(sum[:]), syncDirs(root, dir)
-}
-
-// syncDirs makes the names of a file and of the directories it is in durable.
-func syncDirs(root *os.Root, dir string) error {
-	parts := strings.Split(dir, "/")
-	for n := len(parts); n >= 0; n-- {
-		f, err := root.Open(path.Join(slices.Concat([]string{"."}, parts[:n])...))
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return hex.EncodeToString(sum[:]), bucket.put(ctx, name, b.Bytes())
 }

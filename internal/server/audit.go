@@ -21,7 +21,11 @@ func (s *System) openAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.audit, err = observe.OpenAudit(ctx, observe.AuditConfig{DB: s.db, ChainKey: key, TrailDir: s.conf.path("trails"), Log: s.log})
+	bucket, err := s.conf.trailS3()
+	if err != nil {
+		return err
+	}
+	s.audit, err = observe.OpenAudit(ctx, observe.AuditConfig{DB: s.db, ChainKey: key, TrailDir: s.conf.path("trails"), S3: bucket, Log: s.log})
 	return err
 }
 
