@@ -60,8 +60,8 @@ bench-api: deps build
 bench-deps:
 	@command -v h2load >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; }
 
-chaos: deps build ## kill the processes at every step boundary and at random moments
-	$(GO) test -tags chaos -count=1 -timeout 60m -v ./test/chaos/...
+chaos: deps build ## kill the processes at every step boundary and at random moments; check histories of API calls
+	$(GO) test -tags chaos -count=1 -timeout 60m -p 1 -v ./test/histories/... ./test/chaos/...
 
 vuln: ## known vulnerabilities in what we link
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...

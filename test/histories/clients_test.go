@@ -75,15 +75,15 @@ func (w *world) meet(object, id string) {
 	}
 }
 
-// met is one of the last identities of an object, or one that never was.
-func (w *world) met(object string, rnd *rand.Rand) string {
+// met is one of the last identities of an object; never where none was met.
+func (w *world) met(object, never string, rnd *rand.Rand) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ids := w.seen[object]
 	if len(ids) == 0 {
-		return "arn:aws:apprunner:us-east-1:123456789012:" + object + "/00000000000000000000000000000000"
+		return never
 	}
-	return ids[max(0, len(ids)-1-rnd.IntN(2))]
+	return ids[max(0, len(ids)-1-rnd.IntN(3))]
 }
 
 func (w *world) connection(ctx context.Context, name string, in input) output {
@@ -126,7 +126,9 @@ func (w *world) autoscaling(ctx context.Context, name string, in input) output {
 		if err != nil {
 			return said("", err)
 		}
-		return said(number(aws.ToInt32(out.AutoScalingConfiguration.AutoScalingConfigurationRevision)), nil)
+		rev := number(aws.ToInt32(out.AutoScalingConfiguration.AutoScalingConfigurationRevision))
+		w.meet(in.Object, rev)
+		return said(rev, nil)
 	case "latest":
 		out, err := w.apps.DescribeAutoScalingConfiguration(ctx, &sdk.DescribeAutoScalingConfigurationInput{AutoScalingConfigurationArn: partial(kind, name, "")})
 		if err != nil {
@@ -153,7 +155,9 @@ func (w *world) observability(ctx context.Context, name string, in input) output
 		if err != nil {
 			return said("", err)
 		}
-		return said(number(out.ObservabilityConfiguration.ObservabilityConfigurationRevision), nil)
+		rev := number(out.ObservabilityConfiguration.ObservabilityConfigurationRevision)
+		w.meet(in.Object, rev)
+		return said(rev, nil)
 	case "latest":
 		out, err := w.apps.DescribeObservabilityConfiguration(ctx, &sdk.DescribeObservabilityConfigurationInput{ObservabilityConfigurationArn: partial(kind, name, "")})
 		if err != nil {
