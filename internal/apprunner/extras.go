@@ -31,8 +31,8 @@ type Extras struct {
 	NoUpgrade bool
 	// H2C speaks HTTP/2 without TLS to the application, as gRPC servers need it (slipway:protocol=h2c).
 	H2C bool
-	// AccessLog writes one line a request to the stream "access" of the application log group (slipway:access-log=json|combined);
-	// "" is off.
+	// AccessLog writes one line a request to the stream "access" of the application log group (slipway:access-log=json|combined, either
+	// with "+query" to log queries too); "" is off.
 	AccessLog string
 	// AllowIPs are the client networks that may call; none means all (slipway:allow-ips, networks or addresses separated by spaces).
 	AllowIPs []netip.Prefix
@@ -88,7 +88,7 @@ func (x *Extras) set(name, value string) (err error) {
 		x.H2C = value == "h2c"
 		err = oneOf(name, value, "http1", "h2c")
 	case "access-log":
-		if err = oneOf(name, value, "json", "combined", "off"); err == nil && value != "off" {
+		if err = oneOf(name, value, "json", "combined", "json+query", "combined+query", "off"); err == nil && value != "off" {
 			x.AccessLog = value
 		}
 	case "allow-ips":
@@ -175,14 +175,17 @@ func prefixes(name, value string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
+// maxBcryptCost bounds what a password costs the front door, which all services share: a second at most.
+const maxBcryptCost = "14"
+
 // logins never puts a value into its error: it may be a password.
 func logins(name, value string) ([]string, error) {
 	var list []string
 	for f := range separated(value) {
 		user, hash, _ := strings.Cut(f, ":")
-		if user == "" || len(hash) != 60 || !strings.HasPrefix(hash, "$2") {
-			return nil, Errorf(CodeInvalidRequest, "Tag %s%s: user:hash pairs are needed, the hash in bcrypt's form as `htpasswd -nbB` prints it.",
-				ExtraPrefix, name)
+		if user == "" || len(hash) != 60 || !strings.HasPrefix(hash, "$2") || hash[4:6] > maxBcryptCost {
+			return nil, Errorf(CodeInvalidRequest, "Tag %s%s: user:hash pairs are needed, the hash in bcrypt's form as `htpasswd -nbB` prints it, of a cost up to %s.",
+				ExtraPrefix, name, maxBcryptCost)
 		}
 		list = append(list, f)
 	}

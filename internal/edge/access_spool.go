@@ -74,6 +74,9 @@ func (sp *spool) lose(arn string) {
 
 // run writes files until ctx ends, and then what is left.
 func (sp *spool) run(ctx context.Context) {
+	if err := os.MkdirAll(sp.dir, 0o700); err != nil {
+		sp.log.Error("access logs cannot be written", "error", err)
+	}
 	ticker := time.NewTicker(spoolEvery)
 	defer ticker.Stop()
 	for ctx.Err() == nil {

@@ -80,6 +80,8 @@ type Config struct {
 	Log          *slog.Logger
 
 	ScratchDir string // for checkouts; swept at start
+	// AccessDir is where the edge leaves access logs; empty: it writes none.
+	AccessDir string
 	// PullAs is the principal whose rights count when an image is pulled with an access role; empty asks nobody. May be nil.
 	PullAs func(ctx context.Context, accessRoleARN string) string
 	// ConnectionCredential is what opens a private repository; nil: none can be opened.
@@ -168,7 +170,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.dispatch(gctx, g) })
-	for _, loop := range []func(context.Context) error{r.supervise, r.keepPublished, r.pumpLogs, r.watchEdge} {
+	for _, loop := range []func(context.Context) error{r.supervise, r.keepPublished, r.pumpLogs, r.collectAccess, r.watchEdge} {
 		g.Go(func() error { return loop(gctx) })
 	}
 	if err := g.Wait(); ctx.Err() == nil {

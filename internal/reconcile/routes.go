@@ -68,6 +68,7 @@ func routes(s state) []edge.Route {
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
 			QueueWait: max(s.patience[svc.ARN()], leastPatience), QueueLength: lineOf(svc.AutoScaling),
 			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade,
+			AllowIPs: x.AllowIPs, BasicAuth: x.BasicAuth, AccessLog: x.AccessLog,
 			Health: edge.HealthCheck{
 				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
 				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,

@@ -53,12 +53,15 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
 	if err := os.MkdirAll(c.path("edge"), 0o700); err != nil {
 		return fmt.Errorf("edge: %w", err)
 	}
-	s, err := edge.New(edge.Config{HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), Log: log})
+	s, err := edge.New(edge.Config{HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log})
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
 }
+
+// accessDir is where access logs wait on their way from the edge to control.
+func (c Config) accessDir() string { return c.path("edge", "access") }
 
 // edgeSocket is where control reaches the edge.
 func (c Config) edgeSocket() string { return c.path("run", "edge.sock") }

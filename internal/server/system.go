@@ -226,7 +226,7 @@ func (s *System) openWork(context.Context) (err error) {
 	s.work, err = reconcile.New(reconcile.Config{
 		Environment: env,
 		DB:          s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
-		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"),
+		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		FirstService: func(ctx context.Context, account string) error {
 			return s.iam.EnsureServiceLinkedRole(ctx, account, "apprunner.amazonaws.com")
