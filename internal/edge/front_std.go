@@ -100,8 +100,12 @@ func (f *stdFront) serveHTTP2(conn *tls.Conn) {
 	conn.Close()
 }
 
-// redirectToHTTPS answers plain HTTP: same host, path and query; 301 for GET and HEAD, 308 otherwise (§19).
+// redirectToHTTPS answers plain HTTP: same host, path and query; 301 for GET and HEAD, 308 otherwise (§19). Challenges of certificate
+// authorities are answered here.
 func (f *stdFront) redirectToHTTPS(w http.ResponseWriter, r *http.Request) {
+	if f.edge.routing.answerChallenge(w, r) {
+		return
+	}
 	if f.edge.routing.lookup(r.Host) == nil {
 		writeFailure(w, r, failUnknownHost, "")
 		return

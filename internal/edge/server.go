@@ -84,12 +84,7 @@ func New(cfg Config) (*Server, error) {
 	s.access = newSpool(cfg.AccessDir, cfg.Log)
 	s.crew.now = s.now
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
-	s.tlsConfig = &tls.Config{
-		MinVersion:                  tls.VersionTLS12,
-		NextProtos:                  []string{http2.NextProtoTLS, "http/1.1"},
-		GetCertificate:              s.routing.certificate,
-		DynamicRecordSizingDisabled: true, // answers are written whole; small records would only cost
-	}
+	s.tlsConfig = s.routing.tlsConfig()
 	var err error
 	if s.std, err = newStdFront(s); err != nil {
 		cancel()
@@ -207,6 +202,10 @@ func (s *Server) serveTLS(cc *clientConn) {
 	}
 	state := conn.ConnectionState()
 	cc.tls = state.Version
+	if state.NegotiatedProtocol == protoACME {
+		conn.Close() // the handshake was all there is to it
+		return
+	}
 	if state.NegotiatedProtocol == http2.NextProtoTLS {
 		if s.cfg.StdHTTP2 {
 			s.std.serveHTTP2(conn)

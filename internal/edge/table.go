@@ -13,6 +13,7 @@ type Table struct {
 	Version      uint64
 	Routes       []Route
 	Certificates []Certificate
+	Challenges   []Challenge
 }
 
 // Route says how the requests of one service are treated.

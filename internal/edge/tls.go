@@ -1,0 +1,78 @@
+package edge
+
+import (
+	"crypto/tls"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http2"
+)
+
+// modernSuites are what TLS 1.2 is left with: forward secret and authenticated. TLS 1.3 has no others.
+var modernSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// tlsConfig is how clients are met. One configuration serves for as long as the edge lives, so crypto/tls gives its session tickets a new
+// key each day and forgets keys after a week.
+func (r *routing) tlsConfig() *tls.Config {
+	proof := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{protoACME}, GetCertificate: r.proof, SessionTicketsDisabled: true}
+	return &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		CipherSuites:                modernSuites,
+		NextProtos:                  []string{http2.NextProtoTLS, "http/1.1"},
+		GetCertificate:              r.certificate,
+		DynamicRecordSizingDisabled: true, // answers are written whole; small records would only cost
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			if slices.Equal(hello.SupportedProtos, []string{protoACME}) {
+				return proof, nil
+			}
+			return nil, nil //nolint:nilnil // the configuration itself
+		},
+	}
+}
+
+// Challenge answers a certificate authority that wants to see whether a host name leads here (ACME).
+type Challenge struct {
+	Host string // in lower case
+	// Token is asked for over plain HTTP, and Answer is the reply (RFC 8555 §8.3).
+	Token, Answer string
+	// CertPEM and KeyPEM are shown in the handshake of a client that speaks nothing but acme-tls/1 (RFC 8737).
+	CertPEM, KeyPEM []byte
+}
+
+const (
+	protoACME     = "acme-tls/1"
+	challengePath = "/.well-known/acme-challenge/"
+)
+
+// proof is the certificate for the challenge in a handshake.
+func (r *routing) proof(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	name := lower(hello.ServerName)
+	for _, c := range r.current.Load().table.Challenges {
+		if c.Host == name && len(c.CertPEM) > 0 {
+			pair, err := tls.X509KeyPair(c.CertPEM, c.KeyPEM)
+			return &pair, err
+		}
+	}
+	return nil, errNoCertificate
+}
+
+// answerChallenge answers a challenge over plain HTTP; false when the request is none that is known.
+func (r *routing) answerChallenge(w http.ResponseWriter, req *http.Request) bool {
+	token, is := strings.CutPrefix(req.URL.Path, challengePath)
+	if !is || token == "" {
+		return false
+	}
+	for _, c := range r.current.Load().table.Challenges {
+		if c.Token == token && c.Host == hostName(req.Host) {
+			w.Header().Set("Content-Type", "application/octet-stream")
+			_, _ = w.Write([]byte(c.Answer)) // who does not wait asks again
+			return true
+		}
+	}
+	return false
+}
