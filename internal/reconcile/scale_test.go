@@ -74,7 +74,10 @@ func (w *world) scaling(concurrency, low, high int) {
 		Name: "test", MaxConcurrency: &concurrency, MinSize: &low, MaxSize: &high,
 	})
 	check(w.t, err)
-	check(w.t, func() error { _, err := w.control.UpdateDefaultAutoScalingConfiguration(w.t.Context(), scope, conf.ARN); return err }())
+	check(w.t, func() error {
+		_, err := w.control.UpdateDefaultAutoScalingConfiguration(w.t.Context(), scope, conf.ARN)
+		return err
+	}())
 }
 
 // reaches waits until so many instances are active, and returns the most there were on the way.
@@ -159,4 +162,64 @@ func TestDeploymentUnderLoad(t *testing.T) {
 		t.Errorf("%d instances were active; 3 are allowed", most)
 	}
 	c.leaves(t)
+}
+
+// tag sets a setting of a service.
+func (w *world) tag(s apprunner.Service, name, value string) {
+	w.t.Helper()
+	check(w.t, w.control.TagResource(w.t.Context(), scope, s.ARN(), []apprunner.Tag{{Key: apprunner.ExtraPrefix + name, Value: value}}))
+}
+
+// TestToZero: after a quiet time nothing runs, a request waits for an instance, and every operation works in between.
+func TestToZero(t *testing.T) {
+	w := newWorld(t)
+	w.quiet = time.Second
+	w.run(nil)
+	s, _ := w.await(w.create("sleeps").ARN())
+	w.tag(s, "scale-to-zero", "on")
+	w.settled(s, 0)
+	if s, _ = w.await(s.ARN()); s.Status != apprunner.StatusRunning {
+		t.Errorf("at zero the service is %s", s.Status)
+	}
+	if code, _ := w.asks(s); code != http.StatusOK {
+		t.Errorf("a request at zero is answered %d", code)
+	}
+	w.settled(s, 1)
+	w.settled(s, 0)
+
+	for _, do := range []func() error{
+		func() error { _, err := w.control.StartDeployment(t.Context(), scope, s.ARN(), false, ""); return err },
+		func() error { _, _, err := w.control.PauseService(t.Context(), scope, s.ARN()); return err },
+		func() error { _, _, err := w.control.ResumeService(t.Context(), scope, s.ARN()); return err },
+	} {
+		check(t, do())
+		after, op := w.await(s.ARN())
+		if op.Status != apprunner.OpSucceeded {
+			t.Errorf("%s at zero ended as %s", op.Type, op.Status)
+		}
+		w.settled(s, 0)
+		want := http.StatusOK
+		if after.Status == apprunner.StatusPaused {
+			want = http.StatusServiceUnavailable
+		}
+		if code, _ := w.asks(s); code != want {
+			t.Errorf("after %s at zero a request is answered %d", op.Type, code)
+		}
+		w.settled(s, 0)
+	}
+	w.halt() // a new control plane finds a service at zero
+	w.run(nil)
+	if code, _ := w.asks(s); code != http.StatusOK {
+		t.Errorf("a request at zero after a restart is answered %d", code)
+	}
+	w.settled(s, 0)
+	if _, _, err := w.control.DeleteService(t.Context(), scope, s.ARN()); err != nil {
+		t.Fatal(err)
+	}
+	if s, _ = w.await(s.ARN()); s.Status != apprunner.StatusDeleted {
+		t.Errorf("deleted at zero: %s", s.Status)
+	}
+	if code, _ := w.asks(s); code != http.StatusNotFound {
+		t.Errorf("a deleted service answers %d", code)
+	}
 }

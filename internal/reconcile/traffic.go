@@ -25,7 +25,7 @@ type traffic struct {
 type load struct {
 	samples []scale.Sample
 	busy    meter
-	cpu     map[string]*meter // by instance id
+	cpu     map[string]time.Duration // what each instance had used when it was last looked at
 	cpuSum  time.Duration
 	want    int
 	hurry   bool // requests wait: look again soon
@@ -35,24 +35,29 @@ type load struct {
 }
 
 // meter turns a sum that begins anew when its owner does into one that never falls.
-type meter struct{ last, sum time.Duration }
+type meter struct {
+	owner     time.Time // when the owner began to count
+	last, sum time.Duration
+}
 
-// read takes the owner's present sum and returns what came to it.
-func (m *meter) read(now time.Duration) (more time.Duration) {
-	more = now - m.last
-	if more < 0 {
-		more = now
+// read takes the owner's sum and tells whether it is newer than what was read before: two who look at once may come in any order.
+func (m *meter) read(owner time.Time, sum time.Duration) bool {
+	if owner.Before(m.owner) || owner.Equal(m.owner) && sum < m.last {
+		return false
 	}
-	m.last = now
-	m.sum += more
-	return more
+	if owner.After(m.owner) {
+		m.owner, m.last = owner, 0
+	}
+	m.sum += sum - m.last
+	m.last = sum
+	return true
 }
 
 func newTraffic(since time.Time, quiet time.Duration) *traffic {
 	return &traffic{since: since, quiet: quiet, of: map[string]*load{}}
 }
 
-// apart is how far samples are apart at least: what is looked at again within it was just decided.
+// apart is how far the samples that are kept are apart at least.
 const apart = 20 * time.Millisecond
 
 // observe takes what is seen of a service at now into account and returns how many instances it is to have.
@@ -68,16 +73,14 @@ func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) i
 	defer t.mu.Unlock()
 	l := t.of[v.svc.ARN()]
 	if l == nil {
-		l = &load{cpu: map[string]*meter{}, started: map[string]bool{}}
+		l = &load{cpu: map[string]time.Duration{}, started: map[string]bool{}}
 		t.of[v.svc.ARN()] = l
 	}
-	n := len(l.samples)
-	if v.edgeKnown && (n == 0 || now.Sub(l.samples[n-1].At) >= apart) {
+	if v.edgeKnown {
 		l.note(now, v, cpu, t.since)
-		n++
 	}
 	d := scale.Decide(now, l.samples, running, conf)
-	if n > 0 {
+	if n := len(l.samples); n > 0 {
 		l.samples[n-1].Need = max(l.samples[n-1].Need, d.Need)
 		l.samples = scale.Trim(now, l.samples, conf)
 	}
@@ -93,19 +96,27 @@ func (t *traffic) limits(v view) scale.Config {
 	}
 }
 
-// note adds a sample.
+// note adds a sample, or takes the newest one's place when that is very young.
 func (l *load) note(now time.Time, v view, cpu map[string]time.Duration, since time.Time) {
 	c := v.edge.Services[v.svc.ARN()]
-	l.busy.read(c.Busy)
+	n := len(l.samples)
+	if !l.busy.read(v.edge.StartedAt, c.Busy) || n > 0 && !now.After(l.samples[n-1].At) {
+		return
+	}
 	l.hurry = c.Waiting > 0
 	for id, used := range cpu {
-		if m := l.cpu[id]; m != nil {
-			l.cpuSum += m.read(used)
-		} else {
-			l.cpu[id] = &meter{last: used}
+		if before, known := l.cpu[id]; known {
+			l.cpuSum += max(used-before, 0)
 		}
+		l.cpu[id] = used
 	}
-	l.samples = append(l.samples, scale.Sample{At: now, Busy: l.busy.sum, CPU: l.cpuSum})
+	s := scale.Sample{At: now, Busy: l.busy.sum, CPU: l.cpuSum}
+	if n >= 2 && l.samples[n-1].At.Sub(l.samples[n-2].At) < apart {
+		s.Need = l.samples[n-1].Need
+		l.samples[n-1] = s
+	} else {
+		l.samples = append(l.samples, s)
+	}
 	l.forget(v)
 	for _, i := range v.rows {
 		target := v.edge.Targets[i.ID]
