@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"os"
 	"time"
@@ -54,7 +53,7 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 		x.conn = x.backend.pool.get()
 	}
 	if x.conn == nil {
-		conn, err := x.backend.dial(context.Background(), x.s.limits.Connect)
+		conn, err := x.reach()
 		if err != nil {
 			return failRefused, false
 		}
@@ -70,11 +69,14 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 		x.widen()
 	}
 	x.ur = 0
-	x.uw, _ = x.conn.Read(x.up)
-	if x.uw > 0 {
+	var silence error
+	if x.uw, silence = x.conn.Read(x.up); x.uw > 0 {
 		return nil, false
 	}
 	x.drop()
+	if errors.Is(silence, failNotH2C) {
+		return failNotH2C, false
+	}
 	*fresh = true
 	return failBroken, reused && x.body.copied == nil && (safe || (err != nil && n == 0))
 }

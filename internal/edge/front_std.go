@@ -91,6 +91,7 @@ func (f *stdFront) close() {
 	f.over2.Close()
 	f.redirect.Close()
 	f.upstream.CloseIdleConnections()
+	f.edge.h2c.CloseIdleConnections()
 }
 
 func (f *stdFront) serveRedirect(cc *clientConn) { f.plain.give(cc) }
@@ -250,7 +251,7 @@ func upgradeFailure(r *http.Request, route *Route) *failure {
 		return nil
 	case strings.Contains(strings.ToLower(upgrade), "h2c") || r.Header.Get("HTTP2-Settings") != "":
 		return failH2C
-	case route != nil && route.NoUpgrade:
+	case route != nil && (route.NoUpgrade || route.H2C):
 		return failNoUpgrade
 	}
 	return nil
@@ -302,7 +303,7 @@ func (f *stdFront) modifyResponse(resp *http.Response) error {
 func (f *stdFront) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	asked := f.edge.now()
-	resp, err := f.upstream.RoundTrip(r)
+	resp, err := f.transport(x).RoundTrip(r)
 	x.upstream = f.edge.now() - asked
 	if err == nil || r.Context().Err() != nil {
 		return resp, err
@@ -326,11 +327,19 @@ func (f *stdFront) RoundTrip(r *http.Request) (*http.Response, error) {
 	x.claim.backend = other
 	again := r.Clone(r.Context())
 	again.URL.Host = other.address
-	resp, err = f.upstream.RoundTrip(again)
+	resp, err = f.transport(x).RoundTrip(again)
 	if err != nil && r.Context().Err() == nil {
 		err = failureOf(err)
 	}
 	return resp, err
+}
+
+// transport returns what reaches the instance of x.
+func (f *stdFront) transport(x *exchange) http.RoundTripper {
+	if x.claim.route.H2C {
+		return f.edge.h2c
+	}
+	return f.upstream
 }
 
 // idempotent tells whether a request may be sent twice (RFC 9110 §9.2.2).

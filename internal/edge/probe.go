@@ -16,21 +16,30 @@ import (
 type prober struct {
 	dialer net.Dialer
 	client http.Client
+	h2c    http.Client // for those that speak only HTTP/2
 }
 
 // newProber returns a prober that neither follows redirects (a 302 is an answer, §19.1) nor keeps connections.
 func newProber() *prober {
 	p := &prober{}
-	p.client = http.Client{
+	only2 := &http.Protocols{}
+	only2.SetUnencryptedHTTP2(true)
+	p.client, p.h2c = p.over(nil), p.over(only2)
+	return p
+}
+
+// over returns a client that speaks the protocols given; nil is HTTP/1.1.
+func (p *prober) over(protocols *http.Protocols) http.Client {
+	return http.Client{
 		Transport: &http.Transport{
 			DialContext:            p.dialer.DialContext,
+			Protocols:              protocols,
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return p
 }
 
 // ask checks one target once (§19.1).
@@ -59,7 +68,11 @@ func (p *prober) askHTTP(ctx context.Context, address string, h HealthCheck) (fa
 		return fmt.Sprintf("health check path %q is not a valid path", h.Path)
 	}
 	req.Header.Set("User-Agent", "slipway-health-check")
-	resp, err := p.client.Do(req)
+	client := &p.client
+	if h.h2c {
+		client = &p.h2c
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return describe(err, h.Timeout)
 	}

@@ -54,6 +54,7 @@ type Server struct {
 	crew      crew
 	tunnels   tunnels
 
+	h2c       *http.Transport // makes connections to instances that speak only HTTP/2
 	stdOnly bool // plain connections go to net/http at once: the oracle of the tests
 
 	publishing sync.Mutex
@@ -91,6 +92,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.restore()
+	s.h2c = h2cTransport(&s.limits)
 	return s, nil
 }
 

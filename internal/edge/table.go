@@ -41,6 +41,8 @@ type Route struct {
 	QueueLength int
 	// NoUpgrade refuses WebSocket and every other upgrade with 403 (tag slipway:websockets=off, §19).
 	NoUpgrade bool
+	// H2C speaks HTTP/2 without TLS to the instances, as gRPC servers need it (tag slipway:protocol=h2c).
+	H2C bool
 	// AllowIPs are the client networks whose requests are taken; none means all (tag slipway:allow-ips).
 	AllowIPs []netip.Prefix
 	// BasicAuth are "user:bcrypt hash" pairs one of which a client must know; none means all pass (tag slipway:basic-auth).
@@ -94,6 +96,8 @@ type HealthCheck struct {
 	Timeout            time.Duration // default 2 s
 	HealthyThreshold   int           // default 1
 	UnhealthyThreshold int           // default 5
+
+	h2c bool // of the route
 }
 
 // Protocol is how a health check asks.
@@ -140,6 +144,7 @@ func (r Route) withDefaults() Route {
 		r.RequestTimeout = 120 * time.Second
 	}
 	r.Health = r.Health.withDefaults()
+	r.Health.h2c = r.H2C
 	return r
 }
 

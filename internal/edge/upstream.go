@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -18,14 +19,22 @@ type upstreamPool struct {
 	idle   []*upstreamConn
 	limit  int
 	closed bool
+	h2c    h2cPool // instead, when the instance speaks HTTP/2
+}
+
+// wire is what a connection to an instance has to be able to do.
+type wire interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
 }
 
 // upstreamConn is a connection to an instance.
 type upstreamConn struct {
-	net.Conn
+	wire
 	idleSince time.Duration // since the edge started
 
-	raw   syscall.RawConn
+	raw   syscall.RawConn       // nil: good for one request only
 	look  func(fd uintptr) bool // bound once, so that looking allocates nothing
 	quiet bool                  // the result: open, and nothing to read
 	byte  [1]byte
@@ -37,7 +46,7 @@ func newUpstreamConn(nc *net.TCPConn) (*upstreamConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &upstreamConn{Conn: nc, raw: raw}
+	c := &upstreamConn{wire: nc, raw: raw}
 	c.look = func(fd uintptr) bool {
 		// The call never blocks, so the scheduler need not know; unix.Recvfrom would allocate an address.
 		_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&c.byte[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
@@ -81,7 +90,7 @@ func (p *upstreamPool) pop() *upstreamConn {
 func (p *upstreamPool) put(c *upstreamConn, now time.Duration) {
 	c.idleSince = now
 	p.mu.Lock()
-	if p.closed || len(p.idle) >= p.limit {
+	if p.closed || len(p.idle) >= p.limit || c.raw == nil {
 		p.mu.Unlock()
 		c.Close()
 		return
@@ -114,6 +123,15 @@ func (p *upstreamPool) close() {
 	for _, c := range idle {
 		c.Close()
 	}
+	p.h2c.close()
+}
+
+// reach opens a connection to the instance of x by the protocol it speaks.
+func (x *call) reach() (*upstreamConn, error) {
+	if x.route.H2C {
+		return x.s.openH2C(x.backend)
+	}
+	return x.backend.dial(context.Background(), x.s.limits.Connect)
 }
 
 // dial connects to the instance.
