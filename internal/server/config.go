@@ -27,7 +27,18 @@ type Config struct {
 	ValidationTimeout    time.Duration // how long the owner of a custom domain may take to prove it; default 72h
 	CertificateRetention time.Duration // how long certificates of unlinked domains are kept; default 168h
 
-	ServiceQuota int           // services per account and region; default 10
+	ACMEDirectory string // directory URL of the certificate authority for custom domains; "": the local CA
+	ACMEEmail     string // where that authority writes to
+	ACMERoots     string // PEM file that authority's own HTTPS is trusted by; "" are the system's
+	ACMEChallenge string // how names are proven to it: dns-01, http-01 or tls-alpn-01; default dns-01
+	ACMEEABKeyID  string // binds the account there to one held already
+	ACMEEABKey    string
+
+	ServiceQuota int            // services per account and region; default 10
+	Quotas       map[string]int // other quotas by the names of the setting, such as "connections"
+	QuotaCeiling int            // highest value that the Service Quotas API raises a quota to; default 1000
+	MaxInstances int            // highest MaxSize of an auto scaling configuration; default 25
+
 	StartTimeout time.Duration // how long an instance may take to become healthy; default 5m
 	DrainTimeout time.Duration // how long requests in flight may take to finish; default 120s
 	StopGrace    time.Duration // between SIGTERM and SIGKILL of an instance; default 30s
@@ -42,12 +53,13 @@ type Config struct {
 	TrailS3            string // S3-compatible store that audit trails write to, such as https://s3.example.com; "" takes the data directory
 	TrailS3Credentials string // file with its access key, in the form of credentials.env
 
-	CacheDir      string            // runtime base images; default $XDG_CACHE_HOME/slipway
-	RuntimeImages map[string]string // runtime version, for example "python311" or "nodejs22", to an image reference
-	Mirrors       map[string]Mirror // image name prefix, for example "public.ecr.aws", to the registry asked instead
-	AllowEgress   []string          // private networks (CIDR) that applications may reach
-	NetworkPool   string            // where instance networks are taken from; default 10.213.0.0/18
-	LogLevel      string            // debug, info, warn or error; default info
+	CacheDir      string              // runtime base images; default $XDG_CACHE_HOME/slipway
+	RuntimeImages map[string]string   // runtime version, for example "python311" or "nodejs22", to an image reference
+	Mirrors       map[string]Mirror   // image name prefix, for example "public.ecr.aws", to the registry asked instead
+	AllowEgress   []string            // private networks (CIDR) that applications may reach
+	ProviderHosts map[string][]string // hosts of a source code provider ("GITHUB") beside its own
+	NetworkPool   string              // where instance networks are taken from; default 10.213.0.0/18
+	LogLevel      string              // debug, info, warn or error; default info
 }
 
 // Mirror is a registry that stands in for another.

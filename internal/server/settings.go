@@ -92,7 +92,7 @@ func choice(name, usage, initial string, set func(*Config, bool), get func(Confi
 
 // settings is the table, in the order it is shown.
 func settings() []setting {
-	return []setting{
+	return slices.Concat([]setting{
 		pathSetting("data-dir", "where everything is kept", defaultDataDir, func(c *Config) *string { return &c.DataDir }),
 		text("api-addr", "address of the AWS APIs, the registry and git", "127.0.0.1:7700", addressAllowed, isAddress, func(c *Config) *string { return &c.APIAddr }),
 		fileSetting("api-cert", "certificate chain of the API's TLS (default: of the local CA, where the address is no loopback one)", func(c *Config) *string { return &c.APICert }),
@@ -101,27 +101,10 @@ func settings() []setting {
 		text("https-addr", "address of the applications", "127.0.0.1:8443", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPSAddr }),
 		text("http-addr", "address that redirects to HTTPS", "127.0.0.1:8080", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPAddr }),
 		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
-		text("dns-resolver", "DNS resolver that custom domains are looked up at (default: the system's)", "", addressAllowed, isAddressOrNone, func(c *Config) *string { return &c.DNSResolver }),
-		duration("validation-timeout", "how long the owner of a custom domain may take to prove it", "72h", func(c *Config) *time.Duration { return &c.ValidationTimeout }),
-		duration("certificate-retention", "how long certificates of unlinked domains are kept", "168h", func(c *Config) *time.Duration { return &c.CertificateRetention }),
 		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
 		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),
 		text("account", "AWS account this installation plays", "123456789012", "12 digits", accountID.MatchString, func(c *Config) *string { return &c.Account }),
-		{
-			name: "service-quota", usage: "services per account and region", allowed: "a whole number from 1", initial: fixed("10"),
-			parse: func(c *Config, s string) (err error) {
-				if c.ServiceQuota, err = strconv.Atoi(s); err != nil || c.ServiceQuota < 1 {
-					return errNotAllowed
-				}
-				return nil
-			},
-			show: func(c Config) string {
-				if c.ServiceQuota == 0 {
-					return ""
-				}
-				return strconv.Itoa(c.ServiceQuota)
-			},
-		},
+	}, limits(), []setting{
 		duration("start-timeout", "how long an instance may take to become healthy", "5m", func(c *Config) *time.Duration { return &c.StartTimeout }),
 		duration("drain-timeout", "how long requests in flight may take to finish", "120s", func(c *Config) *time.Duration { return &c.DrainTimeout }),
 		duration("stop-grace", "time between SIGTERM and SIGKILL of an instance", "30s", func(c *Config) *time.Duration { return &c.StopGrace }),
@@ -150,12 +133,12 @@ func settings() []setting {
 			isOriginOrNone, func(c *Config) *string { return &c.TrailS3 }),
 		fileSetting("trail-s3-credentials", "access key of that store, in the form of credentials.env", func(c *Config) *string { return &c.TrailS3Credentials }),
 		pathSetting("cache-dir", "where runtime base images are kept", defaultCacheDir, func(c *Config) *string { return &c.CacheDir }),
-		runtimeImages(), mirrors(), allowEgress(),
+		runtimeImages(), mirrors(), allowEgress(), providerHosts(),
 		text("network-pool", "where instance networks are taken from", "10.213.0.0/18", "an IPv4 network from /18 to /24, such as 10.213.0.0/18", isPool, func(c *Config) *string { return &c.NetworkPool }),
 		text("log-level", "how much Slipway says", "info", "debug, info, warn or error", func(s string) bool {
 			return slices.Contains([]string{"debug", "info", "warn", "error"}, s)
 		}, func(c *Config) *string { return &c.LogLevel }),
-	}
+	})
 }
 
 // fileSetting makes a setting of a file that may be left out.
@@ -234,8 +217,6 @@ func isAddress(s string) bool {
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
 }
-
-func isAddressOrNone(s string) bool { return s == "" || isAddress(s) }
 
 func isLoopback(s string) bool {
 	host, _, err := net.SplitHostPort(s)

@@ -164,7 +164,8 @@ func (s *System) openControl(ctx context.Context) (err error) {
 	s.control, err = control.New(control.Config{
 		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.StrictRoles, Epoch: epoch, SealKey: seal,
 		CheckRepository: func(url string) error { _, err := source.ParseURL(url); return err },
-		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention,
+		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention, Quotas: s.conf.quotaValues(), QuotaCeiling: s.conf.QuotaCeiling,
+		MaxInstances: s.conf.MaxInstances, ProviderHosts: s.conf.providers(),
 	})
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func theHouse(t *testing.T) house {
 	rig.NeedRoot(t)
 	sharedOnce.Do(func() {
 		public = httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-		shared, sharedErr = rig.Up("--mirrors", "public.ecr.aws="+public.Listener.Addr().String(), "--service-quota", "100", "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "20s")
+		shared, sharedErr = rig.Up("--mirrors", "public.ecr.aws="+public.Listener.Addr().String(), "--provider-hosts", "GITHUB=127.0.0.1", "--service-quota", "100", "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "20s")
 		if sharedErr == nil {
 			shared.PushApp(t, "app", "v1", "v1")
 			shared.PushApp(t, "app", "v2", "v2")
