@@ -35,8 +35,6 @@ type PasswordPolicy struct {
 const (
 	CodePasswordPolicyViolation apprunner.Code = "PasswordPolicyViolation"
 	CodeInvalidUserType         apprunner.Code = "InvalidUserType"
-	// CodePasswordChangeRequired answers a sign-in with the right password of a user who has to choose another one first.
-	CodePasswordChangeRequired apprunner.Code = "PasswordChangeRequired"
 )
 
 const (
@@ -220,73 +218,9 @@ func (d *Directory) ChangePassword(ctx context.Context, account, user, old, pass
 	if _, err := d.GetLogin(ctx, account, user); err != nil {
 		return err
 	}
-	u, _, err := d.checkLogin(ctx, account, user, old)
+	p, err := d.checkPassword(ctx, SignInInput{Account: account, UserName: user, Password: old})
 	if err != nil {
 		return err
 	}
-	hash, err := d.checkedHash(user, password)
-	if err != nil {
-		return err
-	}
-	if old == password {
-		return apprunner.Errorf(CodePasswordPolicyViolation, "Password should not be the old one.")
-	}
-	no := false
-	return d.db.Update(ctx, func(tx *store.Tx) error { return d.updateLogin(tx, u, hash, &no) })
-}
-
-// SignIn finds the user with a console password; account is an id or an alias. What is wrong is not told: a wrong name and a
-// wrong password look the same and take the same time. A user who must choose another password gets CodePasswordChangeRequired;
-// [Directory.ChangePassword] comes first then. After some failures a name has to wait.
-func (d *Directory) SignIn(ctx context.Context, account, user, password string) (Principal, error) {
-	if !isAccount(account) {
-		var err error
-		if account, err = d.AccountOfAlias(ctx, account); err != nil {
-			return Principal{}, err
-		}
-	}
-	u, reset, err := d.checkLogin(ctx, account, user, password)
-	if err != nil {
-		return Principal{}, err
-	}
-	if reset {
-		return Principal{}, apprunner.Errorf(CodePasswordChangeRequired, "Choose a new password to sign in.")
-	}
-	return userPrincipal(u), nil
-}
-
-// noSuchHash is compared where there is no user, so that it takes as long as where there is one.
-const noSuchHash = "pbkdf2-sha256$600000$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-func (d *Directory) checkLogin(ctx context.Context, account, user, password string) (u User, reset bool, err error) {
-	name := account + "/" + fold(user)
-	if wait := d.guesses.wait(name, d.now()); wait > 0 {
-		return User{}, false, apprunner.Errorf(apprunner.CodeThrottling, "Too many wrong passwords. Try again in %d seconds.", int(wait/time.Second)+1)
-	}
-	var sealed string
-	found := false
-	err = d.db.View(ctx, func(tx *store.Tx) error {
-		if u, err = getUser(tx, account, user); apprunner.CodeOf(err) == CodeNoSuchEntity {
-			return nil
-		}
-		if err == nil {
-			found, err = tx.Get(`SELECT hash, reset FROM iam_logins WHERE owner = $1`, []any{u.ID}, &sealed, &reset)
-		}
-		return err
-	})
-	if err != nil {
-		return User{}, false, fmt.Errorf("look up a password: %w", err)
-	}
-	stored := []byte(noSuchHash)
-	if found {
-		if stored, err = d.seal.open(purposePassword+u.ID, sealed); err != nil {
-			return User{}, false, fmt.Errorf("password of %s cannot be decrypted; does the key file belong to this database?: %w", u.Name, err)
-		}
-	}
-	fits := passwordFits(string(stored), password)
-	d.guesses.note(name, fits && found, d.now())
-	if !fits || !found {
-		return User{}, false, apprunner.Errorf(apprunner.CodeAccessDenied, "The account, the user name or the password is wrong.")
-	}
-	return u, reset, nil
+	return d.choosePassword(ctx, p, old, password)
 }
