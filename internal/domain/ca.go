@@ -61,6 +61,9 @@ type pair struct {
 	key  *ecdsa.PrivateKey
 }
 
+// organization stands in the subject of every authority made here.
+const organization = "Slipway"
+
 // How long certificates live. Clients refuse leaves of more than 398 days, and shorter is the custom.
 const (
 	rootLife         = 10 * 365 * 24 * time.Hour
@@ -218,7 +221,7 @@ func (ca *CA) authority(role string, life time.Duration, below int) *x509.Certif
 	}
 	now := ca.cfg.Now()
 	return &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{Organization: []string{"Slipway"}, CommonName: name + " local " + role + " " + now.UTC().Format("2006-01-02")},
+		SerialNumber: serial(), Subject: pkix.Name{Organization: []string{organization}, CommonName: name + " local " + role + " " + now.UTC().Format("2006-01-02")},
 		NotBefore: now.Add(-backdate), NotAfter: now.Add(life), IsCA: true, BasicConstraintsValid: true, MaxPathLen: below, MaxPathLenZero: below == 0,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
@@ -273,6 +276,23 @@ func keyPEM(key crypto.PrivateKey) ([]byte, error) {
 		return nil, fmt.Errorf("encode a key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+// parseKey reads a key alone.
+func parseKey(raw []byte) (pair, error) {
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return pair{}, errors.New("it does not hold a key")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return pair{}, err
+	}
+	own, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return pair{}, errors.New("it holds a key of another kind")
+	}
+	return pair{key: own}, nil
 }
 
 // writePair keeps certificate and key in one file, so that they can never be apart.

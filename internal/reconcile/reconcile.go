@@ -57,6 +57,7 @@ type logs interface {
 // certificates hands out the certificates the edge shows.
 type certificates interface {
 	Certificates(ctx context.Context) ([]edge.Certificate, error)
+	Challenges() []edge.Challenge
 }
 
 // credentials lets instances act with their instance role (§18).

@@ -153,7 +153,7 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	next := edge.Table{Version: r.published.Version, Routes: routes(s), Certificates: certs}
+	next := edge.Table{Version: r.published.Version, Routes: routes(s), Certificates: certs, Challenges: r.Certificates.Challenges()}
 	if !force && next.Version != 0 && reflect.DeepEqual(next, r.published) {
 		return nil, nil
 	}

@@ -124,6 +124,7 @@ func (s *shelf) count() int {
 type noCertificates struct{}
 
 func (noCertificates) Certificates(context.Context) ([]edge.Certificate, error) { return nil, nil }
+func (noCertificates) Challenges() []edge.Challenge                             { return nil }
 
 // noCredentials is for services without a role.
 type noCredentials struct{}

@@ -2,22 +2,61 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
+	"fmt"
+	"os"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/domain"
+	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/store"
 )
 
 // openDomains joins what takes custom domains from association to service.
-func (s *System) openDomains(context.Context) (err error) {
+func (s *System) openDomains(context.Context) error {
+	s.names.proofs.Publish = s.work.Publish
+	issuer, err := s.customIssuer()
+	if err != nil {
+		return err
+	}
 	s.domains, err = domain.NewRegistrar(domain.RegistrarConfig{
-		DB: s.db, Certificates: s.names.custom, Resolver: &domain.Resolver{Server: s.conf.DNSResolver}, Issuer: domain.NewLocalIssuer(s.names.ca, s.conf.Domain),
+		DB: s.db, Certificates: s.names.custom, Resolver: &domain.Resolver{Server: s.conf.DNSResolver}, Issuer: issuer,
 		Publish: s.work.Publish, Tell: s.tellService, ValidationTimeout: s.conf.ValidationTimeout, Keep: s.conf.CertificateRetention,
 		Now: time.Now, Log: s.log,
 	})
 	return err
+}
+
+// customIssuer is who makes certificates for custom domains.
+func (s *System) customIssuer() (domain.CustomIssuer, error) {
+	if s.conf.ACMEDirectory == "" {
+		return domain.NewLocalIssuer(s.names.ca, s.conf.Domain), nil
+	}
+	c := domain.ACMEConfig{
+		Directory: s.conf.ACMEDirectory, Email: s.conf.ACMEEmail, Challenge: s.conf.ACMEChallenge, EABKeyID: s.conf.ACMEEABKeyID, EABKey: s.conf.ACMEEABKey,
+		KeyFile: s.conf.path("acme", "account.key"), Names: &s.names.directory, Proofs: &s.names.proofs, Log: s.log,
+	}
+	if s.conf.ACMERoots != "" {
+		pem, err := os.ReadFile(s.conf.ACMERoots)
+		if err != nil {
+			return nil, fmt.Errorf("acme-ca: %w", err)
+		}
+		if c.Roots = x509.NewCertPool(); !c.Roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("acme-ca: %s holds no certificate", s.conf.ACMERoots)
+		}
+	}
+	return domain.NewACME(c)
+}
+
+// Challenges are what the edge shows certificate authorities.
+func (n *names) Challenges() []edge.Challenge {
+	var list []edge.Challenge
+	for _, p := range n.proofs.List() {
+		list = append(list, edge.Challenge{Host: p.Host, Token: p.Token, Answer: p.Answer, CertPEM: p.Chain, KeyPEM: p.Key})
+	}
+	return list
 }
 
 // tellService writes a line into a service's events log (§21). A service that is gone has nobody to read it.

@@ -30,6 +30,7 @@ type names struct {
 	regions   atomic.Pointer[[]string]
 	directory domain.Directory
 	custom    *domain.Certificates
+	proofs    domain.Proofs
 	zone      domain.NameserverConfig
 }
 

@@ -104,7 +104,7 @@ func settings() []setting {
 		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
 		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),
 		text("account", "AWS account this installation plays", "123456789012", "12 digits", accountID.MatchString, func(c *Config) *string { return &c.Account }),
-	}, limits(), []setting{
+	}, domainSettings(), limits(), []setting{
 		duration("start-timeout", "how long an instance may take to become healthy", "5m", func(c *Config) *time.Duration { return &c.StartTimeout }),
 		duration("drain-timeout", "how long requests in flight may take to finish", "120s", func(c *Config) *time.Duration { return &c.DrainTimeout }),
 		duration("stop-grace", "time between SIGTERM and SIGKILL of an instance", "30s", func(c *Config) *time.Duration { return &c.StopGrace }),

@@ -1,0 +1,45 @@
+package server
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway.dev/slipway/internal/domain"
+)
+
+// domainSettings are those of custom domains and their certificates.
+func domainSettings() []setting {
+	key := text("acme-eab-key", "key of that binding", "", "base64url", func(string) bool { return true }, func(c *Config) *string { return &c.ACMEEABKey })
+	key.secret = true
+	key.show = func(c Config) string { return strings.Repeat("*", min(len(c.ACMEEABKey), 3)) }
+	return []setting{
+		text("dns-resolver", "DNS resolver that custom domains are looked up at (default: the system's)", "", addressAllowed, orNone(isAddress), func(c *Config) *string { return &c.DNSResolver }),
+		duration("validation-timeout", "how long the owner of a custom domain may take to prove it", "72h", func(c *Config) *time.Duration { return &c.ValidationTimeout }),
+		duration("certificate-retention", "how long certificates of unlinked domains are kept", "168h", func(c *Config) *time.Duration { return &c.CertificateRetention }),
+		text("acme-directory", "directory URL of the certificate authority for custom domains (default: the local CA)", "", "an https URL", orNone(isHTTPS), func(c *Config) *string { return &c.ACMEDirectory }),
+		text("acme-email", "where that authority writes to", "", "an e-mail address", orNone(isEmail), func(c *Config) *string { return &c.ACMEEmail }),
+		fileSetting("acme-ca", "certificates that the authority's own HTTPS is trusted by (default: the system's)", func(c *Config) *string { return &c.ACMERoots }),
+		text("acme-challenge", "how names are proven to the authority; wildcards always by dns-01", domain.ChallengeDNS, "dns-01, http-01 or tls-alpn-01", func(s string) bool {
+			return slices.Contains([]string{domain.ChallengeDNS, domain.ChallengeHTTP, domain.ChallengeTLS}, s)
+		}, func(c *Config) *string { return &c.ACMEChallenge }),
+		text("acme-eab-kid", "external account binding, for authorities that ask for one", "", "a key id", func(string) bool { return true }, func(c *Config) *string { return &c.ACMEEABKeyID }),
+		key,
+	}
+}
+
+// orNone lets a value be left out.
+func orNone(ok func(string) bool) func(string) bool {
+	return func(s string) bool { return s == "" || ok(s) }
+}
+
+func isHTTPS(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https" && u.Host != ""
+}
+
+func isEmail(s string) bool {
+	name, host, ok := strings.Cut(s, "@")
+	return ok && name != "" && !strings.ContainsAny(s, " ,?") && domainName.MatchString(strings.ToLower(host))
+}
