@@ -39,6 +39,8 @@ func (b *bench) api(ctx context.Context) (err error) {
 	reads, writes := h.calls(arns)
 	b.attempt(ctx, "api-p99-reads", func(ctx context.Context) error { return b.calls(ctx, "reads", reads) })
 	b.attempt(ctx, "api-p99-writes", func(ctx context.Context) error { return b.calls(ctx, "writes", writes) })
+	b.attempt(ctx, "api-rest", h.apiRest)
+	b.attempt(ctx, "api-start", h.apiStart)
 	return nil
 }
 
@@ -77,6 +79,11 @@ func (h *house) calls(arns []string) (reads, writes []call) {
 		}, arns},
 		{"untag-resource", func(ctx context.Context, arn string) error {
 			_, err := h.Apps.UntagResource(ctx, &sdk.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"bench"}}, once)
+			return err
+		}, arns},
+		{"update-default-auto-scaling-configuration", func(ctx context.Context, _ string) error {
+			_, err := h.Apps.UpdateDefaultAutoScalingConfiguration(ctx, &sdk.UpdateDefaultAutoScalingConfigurationInput{AutoScalingConfigurationArn: aws.String(
+				apprunner.DefaultAutoScalingARN(apprunner.Scope{Account: "123456789012", Region: "us-east-1"}).String())}, once)
 			return err
 		}, arns},
 	}
