@@ -54,6 +54,11 @@ func (c *Client) Drain(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/drain", nil, nil)
 }
 
+// Accept tells an edge that took over from another one to accept connections.
+func (c *Client) Accept(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/accept", nil, nil)
+}
+
 // Ready returns nil while the edge accepts connections.
 func (c *Client) Ready(ctx context.Context) error {
 	return c.call(ctx, http.MethodGet, "/healthz", nil, nil)

@@ -23,14 +23,28 @@ const maxStatusWait = 30 * time.Second
 //	GET  /status[?wait=V]  the status; with wait, held until its Version is not V any more (at most 30 s)
 //	GET  /healthz          200 while connections are accepted
 //	POST /drain            202; the edge stops accepting, finishes what is in flight and ends
+//	POST /successor        a [Handover] for a younger edge, which is told every table from now on
+//	POST /farewell         the last status of an elder edge that ends
+//	POST /accept           204; an edge that took over from another one accepts connections
 func (s *Server) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /table", s.putTable)
 	mux.HandleFunc("GET /status", s.getStatus)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if s.draining.Load() {
+		select {
+		case <-s.stopAccept:
 			http.Error(w, "draining", http.StatusServiceUnavailable)
+			return
+		case <-s.accept:
+		default:
+			http.Error(w, "not accepting yet", http.StatusServiceUnavailable)
 		}
+	})
+	mux.HandleFunc("POST /successor", s.welcomeYounger)
+	mux.HandleFunc("POST /farewell", s.takeFarewell)
+	mux.HandleFunc("POST /accept", func(w http.ResponseWriter, _ *http.Request) {
+		s.Accept()
+		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
@@ -45,12 +59,18 @@ func (s *Server) putTable(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the table is not valid JSON: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	if err := s.Publish(t); err != nil {
-		status := http.StatusInternalServerError
-		if _, rejected := err.(*rejectedTable); rejected {
-			status = http.StatusBadRequest
-		}
-		http.Error(w, err.Error(), status)
+	publish, from := s.Publish, r.URL.Query().Get("from")
+	if from != "" {
+		publish = s.receive
+	}
+	err := publish(t)
+	if _, rejected := err.(*rejectedTable); rejected {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.passOn(r.Context(), t, from)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
@@ -81,7 +101,9 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) {
 		s.hub.await(ctx, seen)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(s.Status())
+	st := s.Status()
+	s.addElder(r.Context(), &st)
+	json.NewEncoder(w).Encode(st)
 }
 
 // Status returns what the edge knows now.

@@ -26,6 +26,11 @@ type Config struct {
 	Plain net.Listener
 	// Control is the control socket, from [ListenControl] or inherited.
 	Control net.Listener
+	// Elder is the control socket of an edge to take over from; empty: of none. Then Run accepts no connection before it is told to
+	// over the control socket, which must be given.
+	Elder string
+	// Ready, when set, is called by Run as soon as this edge serves, or could serve if it were told to accept.
+	Ready func()
 	// HTTPSPort is the port clients reach HTTPS at, for redirects; 0 means 443.
 	HTTPSPort int
 	// StateDir keeps the table over restarts; empty keeps nothing.
@@ -53,6 +58,7 @@ type Server struct {
 	access    *spool // nil: no access logs
 	crew      crew
 	tunnels   tunnels
+	kin       kin
 
 	h2c       *http.Transport // makes connections to instances that speak only HTTP/2
 	stdOnly bool // plain connections go to net/http at once: the oracle of the tests
@@ -63,6 +69,8 @@ type Server struct {
 	drainingSince atomic.Int64
 	date          atomic.Pointer[string] // the Date header line of this second
 	drainOnce     sync.Once
+	acceptOnce    sync.Once
+	accept        chan struct{} // closed when connections are to be accepted
 	stopAccept    chan struct{} // closed when draining begins
 	cancel        context.CancelFunc
 }
@@ -79,7 +87,7 @@ func New(cfg Config) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, limits: cfg.Limits.withDefaults(), hub: newHub(now), started: now,
-		stopAccept: make(chan struct{}), cancel: cancel,
+		accept: make(chan struct{}), stopAccept: make(chan struct{}), cancel: cancel,
 	}
 	s.date.Store(dateLine(now))
 	s.access = newSpool(cfg.AccessDir, cfg.Log)
@@ -91,10 +99,21 @@ func New(cfg Config) (*Server, error) {
 		cancel()
 		return nil, err
 	}
-	s.restore()
 	s.h2c = h2cTransport(&s.limits)
+	if cfg.Elder != "" {
+		if err := s.inherit(ctx); err != nil {
+			cancel()
+			return nil, err
+		}
+		return s, nil
+	}
+	s.Accept()
+	s.restore()
 	return s, nil
 }
+
+// Accept lets Run accept connections. It may be called repeatedly.
+func (s *Server) Accept() { s.acceptOnce.Do(func() { close(s.accept) }) }
 
 // restore takes up the table on disk. One that cannot be used is no reason not to serve: control publishes a new one.
 func (s *Server) restore() {
@@ -117,9 +136,6 @@ func (s *Server) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, s.BeginDrain)
 	defer stop()
 	var accepting, serving sync.WaitGroup
-	s.each(func(l net.Listener, serve func(*clientConn)) {
-		accepting.Go(func() { s.acceptAll(l, serve) })
-	})
 	serving.Go(s.std.run)
 	if s.cfg.Control != nil {
 		s.control = &http.Server{Handler: s.controlHandler(), ReadHeaderTimeout: 10 * time.Second}
@@ -131,8 +147,13 @@ func (s *Server) Run(ctx context.Context) error {
 		serving.Go(func() { s.access.run(ticking) })
 	}
 
-	<-s.stopAccept
-	err := s.drain(&accepting)
+	err := s.begin(ctx)
+	if err == nil {
+		serving.Go(func() { s.followElder(ticking) })
+		s.acceptEach(&accepting)
+	}
+	s.BeginDrain()
+	err = errors.Join(err, s.drain(&accepting))
 	stopTicks()
 	s.cancel()
 	s.std.close()
@@ -141,6 +162,34 @@ func (s *Server) Run(ctx context.Context) error {
 	s.routing.closePools()
 	s.crew.trim(1<<63 - 1)
 	return err
+}
+
+// begin returns when connections are to be accepted, or when draining began before that.
+func (s *Server) begin(ctx context.Context) error {
+	if s.cfg.Elder != "" {
+		if err := s.warm(ctx); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Ready != nil {
+		s.cfg.Ready()
+	}
+	select {
+	case <-s.accept:
+	case <-s.stopAccept:
+	}
+	return nil
+}
+
+// acceptEach accepts connections until draining begins.
+func (s *Server) acceptEach(accepting *sync.WaitGroup) {
+	if s.draining.Load() {
+		return
+	}
+	s.each(func(l net.Listener, serve func(*clientConn)) {
+		accepting.Go(func() { s.acceptAll(l, serve) })
+	})
+	<-s.stopAccept
 }
 
 // each calls f for every listener of clients with what serves its connections.
@@ -171,9 +220,6 @@ func (s *Server) drain(accepting *sync.WaitGroup) error {
 	s.each(func(l net.Listener, _ func(*clientConn)) { l.Close() })
 	accepting.Wait()
 	s.std.beginDrain()
-	if s.control != nil {
-		s.cfg.Control.Close()
-	}
 	deadline := time.NewTimer(s.limits.Drain)
 	defer deadline.Stop()
 	var err error
@@ -186,10 +232,22 @@ func (s *Server) drain(accepting *sync.WaitGroup) error {
 			c.Close()
 		}
 	}
-	if s.control != nil {
+	s.closeControl()
+	return err
+}
+
+// closeControl tells a younger edge what was counted here, and ends the control socket.
+func (s *Server) closeControl() {
+	if s.control == nil {
+		return
+	}
+	s.farewell()
+	s.hub.changed()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.control.Shutdown(ctx) != nil {
 		s.control.Close()
 	}
-	return err
 }
 
 // serveTLS makes the handshake and serves by the protocol agreed on.
