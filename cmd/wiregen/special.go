@@ -20,6 +20,8 @@ var expressions = map[string]string{
 		`|(public\.ecr\.aws\/.+\/((?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)(:([\w+\-=._:\/@])+|@([\w:]+))?)`,
 	// ^(?!aws:).+ spelled out.
 	"apprunner/TagKey": `[^a].*|a([^w].*)?|aw([^s].*)?|aws([^:].*)?`,
+	// No dash at the beginning of a label.
+	"acm/DomainNameString": `(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]`,
 	// No two dashes in a row, none at an end; the length limits are bounds of their own.
 	"iam/accountAliasType": `[a-z0-9]+(-[a-z0-9]+)*`,
 }

@@ -23,6 +23,7 @@ var resourceMembers = map[string]string{
 	"iam/accessKeyId": "AWS::IAM::AccessKey", "sts/roleArn": "AWS::IAM::Role", "sts/accessKeyId": "AWS::STS::AccessKey",
 	"ecr/repositoryName": "AWS::ECR::Repository", "logs/logGroupName": "AWS::Logs::LogGroup", "logs/logStreamName": "AWS::Logs::LogStream",
 	"cloudtrail/trailARN": "AWS::CloudTrail::Trail", "cloudtrail/trailName": "AWS::CloudTrail::Trail",
+	"acm/certificateArn": "AWS::ACM::Certificate",
 }
 
 // arnTypes are the types of resources that a member for any ARN names.

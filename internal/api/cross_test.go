@@ -22,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/domain"
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/observe"
@@ -50,6 +51,7 @@ func newCrossing(t *testing.T) *crossing {
 	x := &crossing{}
 	var images *image.Store
 	var logs *observe.Logs
+	var certificate string
 	x.door = newDoor(t, func(c *api.Config) {
 		db := openStore(t)
 		x.dbs = append(x.dbs, db)
@@ -69,11 +71,22 @@ func newCrossing(t *testing.T) *crossing {
 		trails, err := api.NewCloudTrail(audit)
 		ok(t, err)
 		ok(t, audit.CreateTrail(t.Context(), observe.Trail{Scope: scope, Name: "victim", Bucket: "bucket", Tags: map[string]string{"note": secretOfA}}))
-		c.Services = append(c.Services, ecr, logsAPI, trails)
+		kept, err := domain.OpenCertificates(context.Background(), db, make([]byte, 32), time.Now)
+		ok(t, err)
+		tokens, err := api.NewTokens([]byte("0123456789abcdef"))
+		ok(t, err)
+		acm, err := api.NewACM(kept, tokens)
+		ok(t, err)
+		brought := selfSigned(t, "victim.example.com")
+		brought.Tags = map[string]string{"note": secretOfA}
+		certificate, err = kept.Import(context.Background(), scope, brought)
+		ok(t, err)
+		c.Services = append(c.Services, ecr, logsAPI, trails, acm)
 		x.services = c.Services
 	})
 	x.dbs = append(x.dbs, x.db)
 	x.own(t, images, logs)
+	x.arns["certificatearn"] = certificate
 	return x
 }
 

@@ -70,7 +70,8 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	ids, err5 := api.NewIAM(api.IAMConfig{Directory: s.iam, InUse: s.needLinkedRole})
 	quotas, err6 := api.NewQuotas(s.control, tokens)
 	trails, err7 := api.NewCloudTrail(s.audit)
-	return []*api.Service{runner, ecr, logs, sts, ids, quotas, trails}, errors.Join(err1, err2, err3, err4, err5, err6, err7)
+	certificates, err8 := api.NewACM(s.names.custom, tokens)
+	return []*api.Service{runner, ecr, logs, sts, ids, quotas, trails, certificates}, errors.Join(err1, err2, err3, err4, err5, err6, err7, err8)
 }
 
 // secretSetting is a random key that is made once and kept in the database.
