@@ -79,9 +79,9 @@ func (n *network) findSubnet(c Config, p paths) error {
 	var record networkRecord
 	_ = readJSON(p.network(), &record) // a lost record costs no more than another subnet
 	if link, err := netlink.LinkByName(n.names.bridge()); err == nil {
-		addrs, err := netlink.AddrList(link, unix.AF_INET)
+		addrs, err := dump("the bridge's addresses", func() ([]netlink.Addr, error) { return netlink.AddrList(link, unix.AF_INET) })
 		if err != nil {
-			return fmt.Errorf("read the bridge's address: %w", err)
+			return err
 		}
 		if len(addrs) > 0 && record.Subnet.IsValid() && toPrefix(addrs[0].IPNet).Addr() == gateway(record.Subnet) {
 			n.subnet = record.Subnet
@@ -114,9 +114,11 @@ func (n *network) findSubnet(c Config, p paths) error {
 
 // takenPrefixes are the ranges the machine already has routes or addresses for.
 func takenPrefixes() ([]netip.Prefix, error) {
-	routes, err := netlink.RouteListFiltered(unix.AF_INET, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+	routes, err := dump("routes", func() ([]netlink.Route, error) {
+		return netlink.RouteListFiltered(unix.AF_INET, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list routes: %w", err)
+		return nil, err
 	}
 	var taken []netip.Prefix
 	for _, r := range routes {
@@ -124,9 +126,9 @@ func takenPrefixes() ([]netip.Prefix, error) {
 			taken = append(taken, p.Masked())
 		}
 	}
-	addrs, err := netlink.AddrList(nil, unix.AF_INET)
+	addrs, err := dump("addresses", func() ([]netlink.Addr, error) { return netlink.AddrList(nil, unix.AF_INET) })
 	if err != nil {
-		return nil, fmt.Errorf("list addresses: %w", err)
+		return nil, err
 	}
 	for _, a := range addrs {
 		if p := toPrefix(a.IPNet); p.IsValid() {
@@ -352,9 +354,9 @@ func (n *network) removePort(name string) error {
 
 // ports names the interfaces on the bridge.
 func (n *network) ports() ([]string, error) {
-	links, err := netlink.LinkList()
+	links, err := dump("interfaces", netlink.LinkList)
 	if err != nil {
-		return nil, fmt.Errorf("list interfaces: %w", err)
+		return nil, err
 	}
 	var ports []string
 	for _, l := range links {
@@ -367,13 +369,13 @@ func (n *network) ports() ([]string, error) {
 
 // addresses are those the bridge has routes or lasting neighbour entries for.
 func (n *network) addresses() ([]netip.Addr, error) {
-	entries, err := netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET)
+	entries, err := dump("neighbours", func() ([]netlink.Neigh, error) { return netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET) })
 	if err != nil {
-		return nil, fmt.Errorf("list neighbours: %w", err)
+		return nil, err
 	}
-	routes, err := netlink.RouteList(n.bridge, unix.AF_INET)
+	routes, err := dump("routes", func() ([]netlink.Route, error) { return netlink.RouteList(n.bridge, unix.AF_INET) })
 	if err != nil {
-		return nil, fmt.Errorf("list routes: %w", err)
+		return nil, err
 	}
 	var list []netip.Addr
 	for _, e := range entries {
@@ -423,7 +425,7 @@ func (n *network) remove(p paths) error {
 
 // otherBridges tells whether another installation has a bridge here.
 func otherBridges() bool {
-	links, err := netlink.LinkList()
+	links, err := dump("interfaces", netlink.LinkList)
 	if err != nil {
 		return true
 	}
