@@ -35,8 +35,8 @@ type spool struct {
 
 	mu      sync.Mutex
 	waiting bytes.Buffer
-	lost    map[string]uint64 // lines dropped since that was last written down, by service ARN
-	totals  map[string]*counters
+	lost    map[string]uint64    // lines dropped since that was last written down, by the ARN of their log
+	totals  map[string]*counters // where they are counted
 	written time.Time
 }
 
@@ -47,20 +47,26 @@ func newSpool(dir string, log *slog.Logger) *spool {
 	return &spool{dir: dir, log: log, lost: map[string]uint64{}, totals: map[string]*counters{}}
 }
 
-// add takes a record. It does not wait for anything but other requests that add one.
+// add takes the record of a request.
 func (sp *spool) add(s *service, f accessFormat, r *accessRecord) {
+	sp.put(s.arn, &s.counters, r.Time, func(b *bytes.Buffer) { r.append(b, f) })
+}
+
+// put takes a line for the log that an ARN names: of a service, or of a log stream. It waits for nothing but others that put one. Lines
+// that are lost are counted in c.
+func (sp *spool) put(arn string, c *counters, at time.Time, line func(*bytes.Buffer)) {
 	if sp == nil {
 		return
 	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
-	sp.totals[s.arn] = &s.counters
+	sp.totals[arn] = c
 	if sp.waiting.Len() > spoolMemory {
-		sp.lose(s.arn)
+		sp.lose(arn)
 		return
 	}
-	fmt.Fprintf(&sp.waiting, "+ %d %s ", r.Time.UnixMicro(), s.arn)
-	r.append(&sp.waiting, f)
+	fmt.Fprintf(&sp.waiting, "+ %d %s ", at.UnixMicro(), arn)
+	line(&sp.waiting)
 	sp.waiting.WriteByte('\n')
 }
 
@@ -169,10 +175,11 @@ func (sp *spool) write(now time.Time, data []byte) error {
 
 const spoolSuffix = ".log"
 
-// AccessLines are lines of the access log of one service, oldest first.
+// AccessLines are lines of one log, oldest first.
 type AccessLines struct {
-	ServiceARN string
-	Lines      []AccessLine
+	// ARN is of the service whose access log it is, or of the log stream that a web ACL tells about its requests.
+	ARN   string
+	Lines []AccessLine
 	// Lost is how many lines were dropped, because too many were waiting to be collected.
 	Lost int
 }
@@ -219,7 +226,7 @@ func parseSpooled(data []byte) []AccessLines {
 		}
 		l := found[parts[2]]
 		if l == nil {
-			l = &AccessLines{ServiceARN: parts[2]}
+			l = &AccessLines{ARN: parts[2]}
 			found[parts[2]] = l
 		}
 		if n := 0; parts[0] == "-" {

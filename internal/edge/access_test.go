@@ -23,7 +23,7 @@ func collected(t *testing.T, dir string, n int) (lines []AccessLine) {
 		}
 		check(t, Collect(dir, func(list []AccessLines) error {
 			for _, l := range list {
-				if l.ServiceARN != appARN || l.Lost != 0 {
+				if l.ARN != appARN || l.Lost != 0 {
 					t.Errorf("%+v", l)
 				}
 				lines = append(lines, l.Lines...)
@@ -171,7 +171,7 @@ func FuzzSpooledLines(f *testing.F) {
 	f.Add([]byte("+ 17 arn text with blanks\n- 18 arn 3\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, l := range parseSpooled(data) {
-			if l.ServiceARN == "" && len(l.Lines) == 0 && l.Lost == 0 {
+			if l.ARN == "" && len(l.Lines) == 0 && l.Lost == 0 {
 				t.Error("nothing is told about nobody")
 			}
 		}

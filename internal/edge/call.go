@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"slipway.dev/slipway/internal/edge/waf"
 )
 
 // call is one request on its way to an instance, and the answer to it, whichever protocol the client speaks. The files call*.go hold
@@ -35,6 +37,7 @@ type call struct {
 	protocol   string
 	tls        uint16        // version; 0 without TLS
 	entry      *accessRecord // for the access log; nil where none is kept
+	inserted   []waf.Field   // for the instance, by the web ACL
 }
 
 // client is the side of a call that depends on the protocol of the client.
@@ -48,6 +51,8 @@ type client interface {
 	passInterim() bool
 	// pass passes the final answer on, whose head is in ans and whose body begins in up.
 	pass() outcome
+	// peekBody shows the first n bytes of the request's body, or all of it where it is shorter, and whether there is more.
+	peekBody(n int) (body []byte, more bool, f *failure)
 }
 
 // bodySource is where the body of a request comes from.
@@ -169,6 +174,7 @@ func (x *call) compose() *failure {
 	b = append(b, "\r\nX-Forwarded-Proto: https\r\nX-Request-Id: "...)
 	b = append(b, x.requestID()...)
 	b = append(b, "\r\n"...)
+	b = x.appendInserted(b)
 	if r.trailersOK {
 		b = append(b, "Te: trailers\r\n"...)
 	}

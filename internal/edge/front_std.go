@@ -203,14 +203,14 @@ func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeFailure(rec, r, failUnknownHost, x.id)
 		return
 	}
+	if r.ContentLength != 0 {
+		r.Body = body
+	}
 	if p := x.service.policy.Load(); p != nil {
-		if x.failure = p.admit(stdVisit{r}, f.edge.now()); x.failure != nil {
+		if x.failure = p.admit(stdVisit{r, x, f.edge}, f.edge.now()); x.failure != nil {
 			writeFailure(rec, r, x.failure, x.id)
 			return
 		}
-	}
-	if r.ContentLength != 0 {
-		r.Body = body
 	}
 	f.forward(rec, r, x)
 }

@@ -187,3 +187,5 @@ func TestGuessingIsSlowed(t *testing.T) {
 		t.Errorf("%d networks are remembered", len(l.tries.until))
 	}
 }
+
+func onlyLoopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"slipway.dev/slipway/internal/apprunner/webacl"
 )
 
 // Table is the whole of what the edge routes by. It is immutable once published: a change is a new table.
@@ -47,6 +49,8 @@ type Route struct {
 	AllowIPs []netip.Prefix
 	// BasicAuth are "user:bcrypt hash" pairs one of which a client must know; none means all pass (tag slipway:basic-auth).
 	BasicAuth []string
+	// WebACL judges every request (§25); nil: none does.
+	WebACL *webacl.Resolved
 	// AccessLog says how a line about each request is written: json or combined, either with +query; "" writes none (tag slipway:access-log).
 	AccessLog string
 	Health    HealthCheck
