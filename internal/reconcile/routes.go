@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/webacl"
 	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/store"
 )
@@ -20,6 +21,7 @@ type state struct {
 	deleting  map[string]bool                 // service ARNs with a deletion under way
 	patience  map[string]time.Duration        // how long requests may wait in line, by service ARN
 	domains   map[string][]string             // routed custom domains by service ARN
+	acls      map[string]*webacl.Resolved     // by service ARN
 }
 
 // readState takes a snapshot of everything that is routed.
@@ -33,6 +35,9 @@ func readState(tx *store.Tx) (state, error) {
 		return s, err
 	}
 	if s.domains, err = tx.RoutedHosts(); err != nil {
+		return s, err
+	}
+	if s.acls, err = tx.WebACLs(); err != nil {
 		return s, err
 	}
 	all, err := tx.Instances("")
@@ -68,7 +73,7 @@ func routes(s state) []edge.Route {
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
 			QueueWait: max(s.patience[svc.ARN()], leastPatience), QueueLength: lineOf(svc.AutoScaling),
 			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade, H2C: x.H2C,
-			AllowIPs: x.AllowIPs, BasicAuth: x.BasicAuth, AccessLog: x.AccessLog,
+			AllowIPs: x.AllowIPs, BasicAuth: x.BasicAuth, AccessLog: x.AccessLog, WebACL: aclOf(svc, s.acls),
 			Health: edge.HealthCheck{
 				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
 				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,

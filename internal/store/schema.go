@@ -66,4 +66,11 @@ var migrations = []string{
 	`ALTER TABLE services ADD COLUMN version BIGINT NOT NULL DEFAULT 1`,
 	`CREATE INDEX services_version ON services (version)`,
 	`CREATE INDEX tags_key ON tags (tag_key)`,
+
+	// Web ACLs and the sets their rules name, and which ACL stands in front of which service.
+	`CREATE TABLE waf_entities (
+		arn TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL)`,
+	`CREATE UNIQUE INDEX waf_entities_name ON waf_entities (account, region, kind, name)`,
+	`CREATE TABLE waf_associations (service_arn TEXT PRIMARY KEY, acl_arn TEXT NOT NULL)`,
+	`CREATE INDEX waf_associations_acl ON waf_associations (acl_arn)`,
 }

@@ -206,3 +206,12 @@ type Logging struct {
 	LogDestinationConfigs []string // one ARN of a log group whose name begins with aws-waf-logs-
 	RedactedFields        []Field  `json:",omitempty"`
 }
+
+// Expressions are the texts of a set.
+func (s RegexSet) Expressions() []string {
+	list := make([]string, len(s.RegularExpressionList))
+	for i, r := range s.RegularExpressionList {
+		list[i] = r.RegexString
+	}
+	return list
+}
