@@ -81,6 +81,31 @@ func (p *program) rootKey() *cobra.Command {
 	return c
 }
 
+// rootPassword is the way in with a browser, and back in for who owns the machine and has lost password, MFA device or both.
+func (p *program) rootPassword() *cobra.Command {
+	c := &cobra.Command{
+		Use: "root-password", Short: "Make a console password for an account's root, on its machine",
+		Long: "Makes a password with which the root of an account signs in with a browser, and prints it with the address of the page. Another must\n" +
+			"be chosen when it is first used. It needs no key, only the right to read the installation's data directory.",
+		Args: arguments(),
+	}
+	id := c.Flags().String("account", "", "the account's `id` (default: the installation's own)")
+	mail := c.Flags().String("mail", "", "root's mail `address`, by which it signs in (default: the one there is)")
+	dropMFA := c.Flags().Bool("remove-mfa", false, "take root's MFA devices away")
+	dataDirFlag(c.Flags())
+	c.RunE = func(cmd *cobra.Command, _ []string) error {
+		return p.withAccounts(cmd, func(a *server.Accounts) error {
+			l, err := a.NewRootLogin(cmd.Context(), *id, *mail, *dropMFA)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.out, "Root of account %s signs in at %s\n  mail address  %s\n  password      %s\n", l.Account, l.URL, l.Mail, l.Password)
+			return err
+		})
+	}
+	return c
+}
+
 // withAccounts opens the accounts of the installation that the flags or the environment name.
 func (p *program) withAccounts(cmd *cobra.Command, do func(*server.Accounts) error) (err error) {
 	conf, _, err := p.load(cmd)

@@ -143,7 +143,9 @@ func networkPatch(in *wire.NetworkConfiguration) *apprunner.NetworkPatch {
 		out.Egress, out.VPCConnectorARN = word[apprunner.EgressType](e.EgressType), e.VpcConnectorArn
 	}
 	if i := in.IngressConfiguration; i != nil {
-		out.Public = i.IsPubliclyAccessible
+		// Clients made from newer models, the Go SDK and with it Terraform among them, cannot send false: they leave the member out.
+		public := i.IsPubliclyAccessible != nil && *i.IsPubliclyAccessible
+		out.Public = &public
 	}
 	return out
 }

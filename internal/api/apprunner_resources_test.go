@@ -218,11 +218,15 @@ func TestNetworkRecordsThroughTheSDK(t *testing.T) {
 	_, err = w.sdk.CreateVpcIngressConnection(ctx, ingress)
 	as[*types.InvalidStateException](t, "a busy service", err)
 	w.settle(t, arn, apprunner.StatusRunning)
-	good[*sdk.UpdateServiceOutput](t)(w.sdk.UpdateService(ctx, &sdk.UpdateServiceInput{ServiceArn: &arn, NetworkConfiguration: &types.NetworkConfiguration{
+	// The SDK leaves the member out when it is false.
+	private := good[*sdk.UpdateServiceOutput](t)(w.sdk.UpdateService(ctx, &sdk.UpdateServiceInput{ServiceArn: &arn, NetworkConfiguration: &types.NetworkConfiguration{
 		IngressConfiguration: &types.IngressConfiguration{IsPubliclyAccessible: false},
-	}}))
+	}})).Service
+	if private.NetworkConfiguration.IngressConfiguration.IsPubliclyAccessible {
+		t.Error("a service that was made private is public")
+	}
 	w.settle(t, arn, apprunner.StatusRunning)
-	_, body := w.post(t, "apprunner", "AppRunner.UpdateService", `{"ServiceArn":"`+arn+`","NetworkConfiguration":{"IngressConfiguration":{"IsPubliclyAccessible":false}}}`)
+	_, body := w.post(t, "apprunner", "AppRunner.UpdateService", `{"ServiceArn":"`+arn+`","NetworkConfiguration":{"IpAddressType":"IPV4"}}`)
 	if !strings.Contains(body, `"IsPubliclyAccessible":false`) {
 		t.Fatal(body)
 	}

@@ -2,11 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base32"
-	"encoding/binary"
-	"fmt"
 	"image/png"
 	"net/http"
 	"strings"
@@ -22,24 +17,20 @@ import (
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/iam/iamtest"
 )
 
 // authenticator is an app on somebody's telephone.
 type authenticator struct {
 	serial string
-	seed   []byte
+	seed   string
 	door   *door
 	taken  *string // the code that was taken when the device was enabled
 }
 
 // code is what it shows so many steps from now.
 func (a authenticator) code(steps int64) *string {
-	now := time.Now().Add(time.Duration(a.door.ahead.Load())).Unix()
-	h := hmac.New(sha1.New, a.seed)
-	_ = binary.Write(h, binary.BigEndian, now/30+steps)
-	sum := h.Sum(nil)
-	n := binary.BigEndian.Uint32(sum[sum[19]&15:]) & 0x7fffffff
-	return aws.String(fmt.Sprintf("%06d", n%1000000))
+	return aws.String(iamtest.Code(a.seed, time.Now().Add(time.Duration(a.door.ahead.Load())+time.Duration(steps)*30*time.Second)))
 }
 
 // next waits, on the door's clock, until the authenticator shows another code.
@@ -50,15 +41,13 @@ func (d *door) authenticator(t *testing.T, user string) authenticator {
 	t.Helper()
 	ctx, c := t.Context(), iamsdk.NewFromConfig(d.config())
 	made := do[*iamsdk.CreateVirtualMFADeviceOutput](t)(c.CreateVirtualMFADevice(ctx, &iamsdk.CreateVirtualMFADeviceInput{VirtualMFADeviceName: &user})).VirtualMFADevice
-	seed, err := base32.StdEncoding.DecodeString(string(made.Base32StringSeed))
-	ok(t, err)
 	if _, err := png.Decode(bytes.NewReader(made.QRCodePNG)); err != nil {
 		t.Errorf("the picture of the code: %v", err)
 	}
 	if _, text := d.last(t); strings.Contains(text, string(made.Base32StringSeed)) {
 		t.Errorf("the audit record holds the seed: %s", text)
 	}
-	a := authenticator{serial: *made.SerialNumber, seed: seed, door: d}
+	a := authenticator{serial: *made.SerialNumber, seed: string(made.Base32StringSeed), door: d}
 	a.taken = a.code(0)
 	do[*iamsdk.EnableMFADeviceOutput](t)(c.EnableMFADevice(ctx, &iamsdk.EnableMFADeviceInput{UserName: &user, SerialNumber: &a.serial, AuthenticationCode1: a.code(-1), AuthenticationCode2: a.taken}))
 	if _, text := d.last(t); strings.Contains(text, *a.taken) {

@@ -178,6 +178,27 @@ func TestRolesArePassedAndTrusted(t *testing.T) {
 	ok(t, create("first", access, instance))
 }
 
+// A trust policy may name the services and the account it is for, against those who would borrow the role: the service is known by
+// its ARN when it is created.
+//
+// checklist: 208
+func TestTrustPoliciesMayNameTheService(t *testing.T) {
+	d := newDoor(t)
+	root := sdk.NewFromConfig(d.config())
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"tasks.apprunner.amazonaws.com"},"Action":"sts:AssumeRole",
+		"Condition":{"StringEquals":{"aws:SourceAccount":"123456789012"},"ArnLike":{"aws:SourceArn":"arn:aws:apprunner:us-east-1:123456789012:service/shop/*"}}}]}`
+	r, err := d.dir.CreateRole(t.Context(), iam.Role{Account: account, Name: "web-only", Trust: trust})
+	ok(t, err)
+	create := func(name string) error {
+		_, err := root.CreateService(t.Context(), &sdk.CreateServiceInput{
+			ServiceName: &name, SourceConfiguration: imageSource(), InstanceConfiguration: &types.InstanceConfiguration{InstanceRoleArn: aws.String(r.ARN())},
+		})
+		return err
+	}
+	ok(t, create("shop"))
+	answered(t, create("other"), invalid)
+}
+
 // checklist: 207
 func TestRegistryLoginKnowsNoRepository(t *testing.T) {
 	x := newCrossing(t)

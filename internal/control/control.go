@@ -14,8 +14,8 @@ import (
 
 // roles answers whether App Runner may assume a role (§18).
 type roles interface {
-	// RoleTrusts tells whether the role exists and whether its trust policy lets the service principal assume it.
-	RoleTrusts(ctx context.Context, roleARN, servicePrincipal string) (exists, trusts bool, err error)
+	// RoleTrusts tells whether the role exists and whether its trust policy lets the service principal assume it for a resource.
+	RoleTrusts(ctx context.Context, roleARN, servicePrincipal, resource string) (exists, trusts bool, err error)
 }
 
 // Config is what Control needs. DB, Suffix and Log are required.
@@ -41,6 +41,9 @@ type Config struct {
 	MaxInstances int
 	// Networks knows VPCs; nil keeps VPC connectors and ingress connections as records only.
 	Networks networks
+	// FirstConnector makes what an account's VPC connectors need before there is one: the service-linked role (§18). It is called for
+	// each and must bear that. Nil: they need nothing.
+	FirstConnector func(ctx context.Context, account string) error
 	// SealKey, 32 bytes that lie outside the database, seals provider credentials; nil takes none.
 	SealKey []byte
 	// Providers asks whether a provider accepts a credential; nil believes all of them.
@@ -92,26 +95,27 @@ const (
 	principalTasks = "tasks.apprunner.amazonaws.com"
 )
 
-func (c *Control) checkRoles(ctx context.Context, sc apprunner.Scope, s apprunner.Settings) error {
-	if err := c.checkRole(ctx, sc, "access", s.Source.AccessRoleARN, principalBuild); err != nil {
+// checkRoles asks about the roles of a service. Trust policies may name it (aws:SourceArn), so its ARN must be known.
+func (c *Control) checkRoles(ctx context.Context, service string, s apprunner.Settings) error {
+	if err := c.checkRole(ctx, service, "access", s.Source.AccessRoleARN, principalBuild); err != nil {
 		return err
 	}
-	return c.checkRole(ctx, sc, "instance", s.Instance.RoleARN, principalTasks)
+	return c.checkRole(ctx, service, "instance", s.Instance.RoleARN, principalTasks)
 }
 
 // checkRole holds §18. The words "Error in assuming … role" are what Terraform waits for while IAM settles.
-func (c *Control) checkRole(ctx context.Context, _ apprunner.Scope, kind, arn, principal string) error {
+func (c *Control) checkRole(ctx context.Context, service, kind, arn, principal string) error {
 	if arn == "" || c.Roles == nil {
 		return nil
 	}
-	exists, trusts, err := c.Roles.RoleTrusts(ctx, arn, principal)
+	exists, trusts, err := c.Roles.RoleTrusts(ctx, arn, principal, service)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check role %s: %w", arn, err)
 	case !exists && c.StrictRoles:
 		return apprunner.Errorf(apprunner.CodeInvalidRequest, "Error in assuming %s role %s: the role does not exist.", kind, arn)
 	case exists && !trusts:
-		return apprunner.Errorf(apprunner.CodeInvalidRequest, "Error in assuming %s role %s: its trust policy does not allow %s to call sts:AssumeRole.", kind, arn, principal)
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "Error in assuming %s role %s: its trust policy does not allow %s to call sts:AssumeRole for this service.", kind, arn, principal)
 	}
 	return nil
 }

@@ -344,7 +344,7 @@ func TestAutomaticDeploymentDefaults(t *testing.T) {
 
 type trust struct{ exists, trusts bool }
 
-func (r trust) RoleTrusts(context.Context, string, string) (bool, bool, error) {
+func (r trust) RoleTrusts(context.Context, string, string, string) (bool, bool, error) {
 	return r.exists, r.trusts, nil
 }
 

@@ -29,7 +29,7 @@ func (c *Control) CreateService(ctx context.Context, sc apprunner.Scope, in appr
 		return none, "", err
 	}
 	s.Settings = settings
-	if err := c.consult(ctx, sc, s.Settings); err != nil {
+	if err := c.consult(ctx, s.ARN(), s.Settings); err != nil {
 		return none, "", err
 	}
 	var op apprunner.Operation
@@ -78,15 +78,15 @@ func settle(sc apprunner.Scope, present apprunner.Settings, p apprunner.ServiceP
 	return next, err
 }
 
-// consult asks other rooms about settings: can this be a repository, may these roles be assumed. They may read the store
+// consult asks other rooms about the settings of a service: can this be a repository, may these roles be assumed. They may read the store
 // themselves, so it must not run inside a write transaction.
-func (c *Control) consult(ctx context.Context, sc apprunner.Scope, s apprunner.Settings) error {
+func (c *Control) consult(ctx context.Context, service string, s apprunner.Settings) error {
 	if s.Source.Code != nil && c.CheckRepository != nil {
 		if err := c.CheckRepository(s.Source.Code.URL); err != nil {
 			return err
 		}
 	}
-	return c.checkRoles(ctx, sc, s)
+	return c.checkRoles(ctx, service, s)
 }
 
 // autoDeployments fills the default of AutoDeploymentsEnabled, and refuses it where it cannot work (§6.1).
@@ -161,7 +161,7 @@ func (c *Control) UpdateService(ctx context.Context, sc apprunner.Scope, in appr
 	}
 	next, err := settle(sc, present.Settings, in.ServicePatch)
 	if err == nil {
-		err = c.consult(ctx, sc, next)
+		err = c.consult(ctx, present.ARN(), next)
 	}
 	if err != nil {
 		return s, "", err

@@ -29,6 +29,11 @@ func (c *Control) CreateVPCConnector(ctx context.Context, sc apprunner.Scope, in
 			return conn, err
 		}
 	}
+	if c.FirstConnector != nil {
+		if err := c.FirstConnector(store.Apart(ctx), sc.Account); err != nil {
+			return conn, err
+		}
+	}
 	conn.ARN = apprunner.ARN{Scope: sc, Kind: apprunner.KindVPCConnector, Name: in.Name, Revision: 1, ID: apprunner.NewID()}.String()
 	err := c.DB.Update(ctx, func(tx *store.Tx) error {
 		all, err := store.Resources[apprunner.VPCConnector](tx, sc, apprunner.KindVPCConnector, "")

@@ -165,14 +165,14 @@ func TestRoleTrusts(t *testing.T) {
 		{"nonsense", "tasks.apprunner.amazonaws.com", false, false},
 	}
 	for _, tc := range cases {
-		exists, trusts, err := d.RoleTrusts(ctx, tc.arn, tc.service)
+		exists, trusts, err := d.RoleTrusts(ctx, tc.arn, tc.service, "")
 		ok(t, err)
 		if exists != tc.exists || trusts != tc.trusts {
 			t.Errorf("%s for %s: exists %v, trusts %v", tc.arn, tc.service, exists, trusts)
 		}
 	}
 	ok(t, d.UpdateAssumeRolePolicy(ctx, account, "app", strings.Replace(trustTasks, `"Allow"`, `"Deny"`, 1)))
-	if _, trusts, _ := d.RoleTrusts(ctx, role.ARN(), "tasks.apprunner.amazonaws.com"); trusts {
+	if _, trusts, _ := d.RoleTrusts(ctx, role.ARN(), "tasks.apprunner.amazonaws.com", ""); trusts {
 		t.Error("trusts although the policy denies")
 	}
 }

@@ -82,9 +82,9 @@ const (
 )
 
 // RoleTrusts tells whether a role exists and whether its trust policy lets a service, such as build.apprunner.amazonaws.com or
-// tasks.apprunner.amazonaws.com, assume it (§18).
-func (d *Directory) RoleTrusts(ctx context.Context, roleARN, servicePrincipal string) (exists, trusts bool, err error) {
-	_, exists, trusts, err = d.trusted(ctx, roleARN, servicePrincipal, "")
+// tasks.apprunner.amazonaws.com, assume it (§18) for the resource source, which trust policies may name against confused deputies.
+func (d *Directory) RoleTrusts(ctx context.Context, roleARN, servicePrincipal, source string) (exists, trusts bool, err error) {
+	_, exists, trusts, err = d.trusted(ctx, roleARN, servicePrincipal, source)
 	return exists, trusts, err
 }
 
@@ -103,7 +103,7 @@ func (d *Directory) trusted(ctx context.Context, roleARN, servicePrincipal, sour
 	}
 	keys := map[string][]string{"aws:SourceAccount": {role.Account}}
 	if source != "" {
-		keys["aws:SourceArn"] = []string{source}
+		keys["aws:SourceAccount"], keys["aws:SourceArn"] = []string{AccountOf(source)}, []string{source}
 	}
 	decision, _ := DecideFor(doc, Caller{Service: servicePrincipal}, Request{Action: ActionAssumeRole, Resource: roleARN, Context: keys})
 	return role, true, decision == Allow, nil

@@ -58,6 +58,9 @@ func (a *Accounts) Close() error { return a.db.Close() }
 // Create makes another account; an empty id chooses one.
 func (a *Accounts) Create(ctx context.Context, id string) (RootKey, error) {
 	key, id, err := a.dir.CreateAccount(ctx, id)
+	if err == nil {
+		err = makeAccessRole(ctx, a.dir, id)
+	}
 	return RootKey{id, key.ID, key.Secret}, err
 }
 
@@ -99,6 +102,19 @@ func (a *Accounts) NewRootKey(ctx context.Context, id string, replace bool) (Roo
 		return made, nil
 	}
 	return made, a.rewriteCredentials(made)
+}
+
+// RootLogin is how an account's root signs in with a browser.
+type RootLogin struct{ Account, Mail, Password, URL string }
+
+// NewRootLogin makes a password for an account's root, the installation's own where id is empty, to be changed at the first sign-in.
+// An empty mail address keeps the one there is; with dropMFA root's MFA devices are asked for no more.
+func (a *Accounts) NewRootLogin(ctx context.Context, id, mail string, dropMFA bool) (RootLogin, error) {
+	if id == "" {
+		id = a.conf.Account
+	}
+	l, err := a.dir.NewRootLogin(ctx, id, mail, dropMFA)
+	return RootLogin{l.Account, l.Mail, l.Password, a.conf.APIURL() + "/console/signin?as=root"}, err
 }
 
 // rewriteCredentials puts a key into credentials.env and leaves the rest of it as it is.

@@ -66,6 +66,10 @@ func TestAccountsOnTheMachine(t *testing.T) {
 	if want := strings.NewReplacer(own.ID, key.ID, own.Secret, key.Secret).Replace(before); err != nil || string(b) != want {
 		t.Errorf("credentials.env: %s, want %s (%v)", b, want, err)
 	}
+	login, err := a.NewRootLogin(t.Context(), "", "owner@example.com", true)
+	if err != nil || login.Account != "123456789012" || login.Mail != "owner@example.com" || len(login.Password) < 20 || !strings.HasSuffix(login.URL, "/console/signin?as=root") {
+		t.Errorf("root's login %+v, %v", login, err)
+	}
 	policy := filepath.Join(dir, "limit.json")
 	if err := os.WriteFile(policy, []byte(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"apprunner:*","Resource":"*"}}`), 0o600); err != nil {
 		t.Fatal(err)

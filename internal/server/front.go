@@ -50,9 +50,14 @@ func (s *System) openFront(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	people, err := s.signIn(aws)
+	if err != nil {
+		return err
+	}
 	f := &front{sys: s, mux: http.NewServeMux(), aws: aws}
 	f.mux.Handle("/", aws)
 	f.mux.Handle("/v2/", s.images.Registry())
+	f.mux.Handle("/console/", people)
 	f.mux.Handle("/git/", s.host)
 	f.mux.Handle("/hooks/", s.hooks)
 	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -174,6 +179,9 @@ func (s *System) openIdentities(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.accessRoleAtFirst(ctx); err != nil {
+		return err
+	}
 	return s.writeCredentials(key)
 }
 
@@ -214,7 +222,7 @@ func (s *System) pullAs(ctx context.Context, roleARN string) string {
 	if roleARN == "" {
 		return ""
 	}
-	if exists, _, err := s.iam.RoleTrusts(ctx, roleARN, "build.apprunner.amazonaws.com"); err == nil && !exists && !s.conf.StrictRoles {
+	if exists, _, err := s.iam.RoleTrusts(ctx, roleARN, buildPrincipal, ""); err == nil && !exists && !s.conf.strictRoles() {
 		return ""
 	}
 	return roleARN

@@ -111,11 +111,11 @@ func settings() []setting {
 		duration("quiet-time", "how long fewer instances must have been needed before some go", "60s", func(c *Config) *time.Duration { return &c.QuietTime }),
 		duration("build-timeout", "how long a build may take", "30m", func(c *Config) *time.Duration { return &c.BuildTimeout }),
 		duration("retention", "how long a deleted service is still described", "1h", func(c *Config) *time.Duration { return &c.Retention }),
-		choice("strict-roles", "refuse access and instance roles that do not exist", "false", func(c *Config, v bool) { c.StrictRoles = v }, func(c Config) string {
-			if !c.StrictRoles {
+		choice("strict-roles", "refuse access and instance roles that do not exist", "true", func(c *Config, v bool) { c.StrictRoles = &v }, func(c Config) string {
+			if c.StrictRoles == nil {
 				return ""
 			}
-			return "true"
+			return strconv.FormatBool(*c.StrictRoles)
 		}),
 		choice("instance-endpoint", "point the AWS SDKs of applications to these APIs (AWS_ENDPOINT_URL)", "false", func(c *Config, v bool) { c.InstanceEndpoint = v }, func(c Config) string {
 			if !c.InstanceEndpoint {

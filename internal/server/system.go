@@ -162,7 +162,7 @@ func (s *System) openControl(ctx context.Context) (err error) {
 		return err
 	}
 	s.control, err = control.New(control.Config{
-		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.StrictRoles, Epoch: epoch, SealKey: seal,
+		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.strictRoles(), FirstConnector: s.linkedRole(networkingPrincipal), Epoch: epoch, SealKey: seal,
 		CheckRepository: func(url string) error { _, err := source.ParseURL(url); return err },
 		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention, Quotas: s.conf.quotaValues(), QuotaCeiling: s.conf.QuotaCeiling,
 		MaxInstances: s.conf.MaxInstances, ProviderHosts: s.conf.providers(),
@@ -229,10 +229,7 @@ func (s *System) openWork(context.Context) (err error) {
 		DB:          s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
-		FirstService: func(ctx context.Context, account string) error {
-			return s.iam.EnsureServiceLinkedRole(ctx, account, "apprunner.amazonaws.com")
-		},
-		Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
+		FirstService: s.linkedRole(servicesPrincipal), Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err
 }
