@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 SOURCES := $(shell find cmd internal -name '*.go' -o -name '*.json' -path '*internal*') go.mod go.sum
 UP_FLAGS ?=
 
-.PHONY: help deps build up down test lint generate e2e bench bench-deps bench-edge bench-deploy bench-api chaos fuzz vuln
+.PHONY: help deps build up down test lint generate e2e conformance bench bench-deps bench-edge bench-deploy bench-api chaos fuzz vuln
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,10 @@ generate: ## regenerate the wire packages from spec/models
 	$(GO) generate ./...
 
 e2e: deps build ## the long end-to-end suite
-	$(GO) test -tags e2e -count=1 -timeout 60m -v ./test/e2e/...
+	$(GO) test -tags e2e -count=1 -timeout 60m -v ./test/e2e/... ./test/conformance/...
+
+conformance: deps build ## every action through the AWS CLI, botocore, the Go SDK and the SDK for JavaScript
+	$(GO) test -tags e2e -count=1 -timeout 30m -v ./test/conformance/...
 
 BENCH = SLIPWAY_BIN=$(CURDIR)/bin/slipway $(GO) run ./test/bench
 
