@@ -72,6 +72,16 @@ func (out *chores) letGo(c Certificate, now time.Time, keep time.Duration) {
 	}
 }
 
+// nextEnd is when the first of the certificates of unlinked domains goes; zero while there is none.
+func nextEnd(all []Certificate, keep time.Duration) (next time.Time) {
+	for _, c := range all {
+		if end := c.ReleasedAt.Add(keep); !c.ReleasedAt.IsZero() && (next.IsZero() || end.Before(next)) {
+			next = end
+		}
+	}
+	return next
+}
+
 // usersOf are the services that care how long a certificate lives: those served with it, and the one it was made for.
 func usersOf(c Certificate, d apprunner.CustomDomain, domains []apprunner.CustomDomain, all []Certificate, now time.Time) []string {
 	users := usedBy(c.ARN, domains, all, now)

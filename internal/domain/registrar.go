@@ -131,7 +131,11 @@ func (r *Registrar) round(ctx context.Context, workers *errgroup.Group) (time.Ti
 			r.finish(d, now.Add(settle), false)
 		}
 	}
-	return r.nextLook(now), nil
+	next := r.nextLook(now)
+	if due := nextEnd(all, r.cfg.Keep); !due.IsZero() && due.Before(next) {
+		next = due
+	}
+	return next, nil
 }
 
 // do carries chores out. A record that changed since they were decided is left to the next round.
