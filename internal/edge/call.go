@@ -63,6 +63,8 @@ type bodySource interface {
 	copyBody(to *upstreamConn) error
 	// abortRead makes copyBody return soon.
 	abortRead()
+	// bePatient lets copyBody wait for more of the body for as long as it takes.
+	bePatient()
 }
 
 // outcome says what becomes of the client's connection, or of its stream.

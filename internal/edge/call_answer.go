@@ -25,7 +25,7 @@ func (x *call) answer() outcome {
 		}
 		x.ur = end
 		if x.ans.status >= 200 {
-			return x.client.pass()
+			return x.passAnswer()
 		}
 		if x.ans.status == 101 || !x.client.passInterim() {
 			return x.fail(failBadAnswer)

@@ -287,10 +287,11 @@ func rewrite(pr *httputil.ProxyRequest) {
 // modifyResponse runs before an answer is passed on. After an upgrade the request is over: what follows is a tunnel, which is
 // not bound by the request's time.
 func (f *stdFront) modifyResponse(resp *http.Response) error {
+	x := exchangeOf(resp.Request.Context())
 	if resp.StatusCode != http.StatusSwitchingProtocols {
+		f.streamBody(resp, x)
 		return nil
 	}
-	x := exchangeOf(resp.Request.Context())
 	x.timer.Stop()
 	if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
 		resp.Body = f.edge.openTunnel(conn, x)

@@ -147,3 +147,6 @@ func (x *h1Exchange) skipBody() bool {
 
 // abortRead stops copyBody.
 func (x *h1Exchange) abortRead() { x.c.abortRead() }
+
+// bePatient lets copyBody wait.
+func (x *h1Exchange) bePatient() { x.c.bePatient() }

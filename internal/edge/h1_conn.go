@@ -24,6 +24,7 @@ type h1Conn struct {
 
 	clock
 	aborted bool // the rest of the request body is not wanted; under the clock's lock
+	patient bool // the rest of it may take its time; under the clock's lock
 }
 
 // serveH1 serves a connection until it ends or is handed to net/http.
@@ -77,7 +78,7 @@ func (c *h1Conn) tidy() {
 // begin starts a request: the time spent before it does not count any more.
 func (c *h1Conn) begin(now time.Duration) {
 	c.mu.Lock()
-	c.phase, c.due, c.began, c.begun = phaseWait, 0, now, false
+	c.phase, c.due, c.began, c.begun, c.patient = phaseWait, 0, now, false, false
 	if c.expired != nil {
 		c.expired = nil
 		c.cc.Conn.SetReadDeadline(time.Time{})
@@ -172,7 +173,7 @@ func (c *h1Conn) expire(f *failure) {
 func (c *h1Conn) armRead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.expired == nil && !c.aborted {
+	if c.expired == nil && !c.aborted && !c.patient {
 		c.cc.Conn.SetReadDeadline(time.Now().Add(c.s.limits.ClientStall))
 	}
 }
@@ -183,6 +184,16 @@ func (c *h1Conn) abortRead() {
 	defer c.mu.Unlock()
 	c.aborted = true
 	c.cc.Conn.SetReadDeadline(longAgo)
+}
+
+// bePatient gives the reads of a request body all the time they need.
+func (c *h1Conn) bePatient() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.patient = true
+	if c.expired == nil && !c.aborted {
+		c.cc.Conn.SetReadDeadline(time.Time{})
+	}
 }
 
 // unwanted tells whether the rest of the request body is not wanted.

@@ -28,7 +28,8 @@ type head struct {
 	trailersOK bool // TE names trailers
 	wantsJSON  bool
 	date       bool
-	forwarded  int // X-Forwarded-For fields
+	endless    bool // Content-Type names a stream
+	forwarded  int  // X-Forwarded-For fields
 	hosts      int
 }
 
@@ -58,6 +59,7 @@ const (
 	kindRequestID
 	kindAccept
 	kindDate
+	kindContentType
 )
 
 // kindSet is a set of kinds.
@@ -104,6 +106,9 @@ func kindOf(name []byte) kind {
 			return kindHop
 		}
 	case 12:
+		if foldEqual(name, "content-type") {
+			return kindContentType
+		}
 		if foldEqual(name, "x-request-id") {
 			return kindRequestID
 		}
@@ -347,6 +352,9 @@ func (h *head) note(fd *field) *failure {
 		}
 	case kindAccept:
 		h.wantsJSON = h.wantsJSON || bytes.Contains(fd.value, []byte("json"))
+		fd.kind = kindPass
+	case kindContentType:
+		h.endless = endless(fd.value)
 		fd.kind = kindPass
 	case kindDate:
 		h.date = true

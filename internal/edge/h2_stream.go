@@ -43,6 +43,7 @@ type h2Stream struct {
 	starving   bool          // waits for room
 	hungry     time.Duration // waits for the body since; 0: does not
 	stalled    bool          // the body did not come
+	patient    bool          // it may take its time
 	end        chan struct{} // closed with reset; nil unless asked for
 }
 
@@ -159,7 +160,7 @@ func (st *h2Stream) waitEnd() <-chan struct{} {
 
 // watch looks at the times of the stream; under the connection's lock.
 func (st *h2Stream) watch(now time.Duration) {
-	if st.hungry > 0 && now-st.hungry > st.s.limits.ClientStall && !st.stalled {
+	if st.hungry > 0 && now-st.hungry > st.s.limits.ClientStall && !st.stalled && !st.patient {
 		st.stalled = true
 		st.cond.Broadcast()
 	}
@@ -279,6 +280,13 @@ func (st *h2Stream) abortRead() {
 	st.aborted = true
 	st.c.mu.Unlock()
 	st.cond.Broadcast()
+}
+
+// bePatient lets copyBody wait for as long as it takes.
+func (st *h2Stream) bePatient() {
+	st.c.mu.Lock()
+	st.patient = true
+	st.c.mu.Unlock()
 }
 
 // small returns a buffer to be used again, emptied, unless it has grown large.

@@ -57,7 +57,7 @@ type Server struct {
 	control   *http.Server
 	access    *spool // nil: no access logs
 	crew      crew
-	tunnels   tunnels
+	longLives longLives
 	kin       kin
 
 	h2c       *http.Transport // makes connections to instances that speak only HTTP/2
@@ -300,7 +300,7 @@ func (s *Server) tick(ctx context.Context) {
 			s.conns.watch(now, time.Duration(s.drainingSince.Load()))
 			s.routing.reap(now - s.limits.UpstreamIdle)
 			s.crew.trim(now - crewIdle)
-			s.tunnels.watch(now, s.limits.TunnelDrain)
+			s.longLives.watch(now, s.limits.TunnelDrain)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package edge
 import (
 	"errors"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,22 +18,11 @@ type tunnel struct {
 	passed  atomic.Int64  // when something last did, since the edge started
 }
 
-// tunnels knows those that are open.
-type tunnels struct {
-	mu   sync.Mutex
-	open map[*tunnel]struct{}
-}
-
 // openTunnel puts a tunnel around the connection to the instance of x.
 func (s *Server) openTunnel(conn io.ReadWriteCloser, x *exchange) *tunnel {
 	t := &tunnel{ReadWriteCloser: conn, s: s, backend: x.claim.backend, idle: x.claim.route.IdleTimeout}
 	t.passed.Store(int64(s.now()))
-	s.tunnels.mu.Lock()
-	defer s.tunnels.mu.Unlock()
-	if s.tunnels.open == nil {
-		s.tunnels.open = map[*tunnel]struct{}{}
-	}
-	s.tunnels.open[t] = struct{}{}
+	s.longLives.add(t)
 	return t
 }
 
@@ -54,9 +42,7 @@ func (t *tunnel) Write(p []byte) (int, error) {
 
 // Close ends the tunnel, which ends its client's connection too.
 func (t *tunnel) Close() error {
-	t.s.tunnels.mu.Lock()
-	delete(t.s.tunnels.open, t)
-	t.s.tunnels.mu.Unlock()
+	t.s.longLives.remove(t)
 	return t.ReadWriteCloser.Close()
 }
 
@@ -77,20 +63,8 @@ func (t *tunnel) over(now, drain time.Duration) bool {
 	return draining && since > drain
 }
 
-// watch ends the tunnels that have to.
-func (ts *tunnels) watch(now, drain time.Duration) {
-	ts.mu.Lock()
-	var over []*tunnel
-	for t := range ts.open {
-		if t.over(now, drain) {
-			over = append(over, t)
-		}
-	}
-	ts.mu.Unlock()
-	for _, t := range over {
-		t.Close()
-	}
-}
+// cut ends both connections: who copies between them closes the tunnel.
+func (t *tunnel) cut() { t.ReadWriteCloser.Close() }
 
 // drainingFor tells whether and for how long the backend has been draining.
 func (b *backend) drainingFor() (time.Duration, bool) {
