@@ -52,7 +52,10 @@ func (p *program) status() *cobra.Command {
 }
 
 func (p *program) running(r server.Running) {
-	fmt.Fprintf(p.out, "Slipway has been running for %s (process %d).\n", show.Duration(time.Since(r.StartedAt)), r.PID)
+	fmt.Fprintf(p.out, "Slipway has been running for %s (process %d, version %s).\n", show.Duration(time.Since(r.StartedAt)), r.PID, r.Version)
+	if u := r.Upgrade; u.Failure != "" {
+		fmt.Fprintf(p.out, "The upgrade to %s of %s failed; the former program serves on: %s\n", u.Binary, u.At.Local().Format(time.DateTime), u.Failure)
+	}
 	for _, row := range [][2]string{
 		{"API", r.Config.APIURL()},
 		{"HTTPS", r.Addresses.HTTPS},

@@ -50,13 +50,15 @@ func (p *program) upForeground(ctx context.Context, conf server.Config, demo boo
 		return err
 	}
 	// Signals are the supervisor's business: what they mean there differs.
-	err := server.Supervise(context.WithoutCancel(ctx), conf, p.logger(conf.LogLevel), func(r server.Running) {
-		p.welcome(r)
-		if demo {
-			if err := p.demo(ctx, r.Config); err != nil {
-				fmt.Fprintf(p.err, "slipway: the sample is not running: %v\n", err)
+	err := server.Supervise(context.WithoutCancel(ctx), server.Supervision{
+		Config: conf, Version: version, Log: p.logger(conf.LogLevel), Ready: func(r server.Running) {
+			p.welcome(r)
+			if demo {
+				if err := p.demo(ctx, r.Config); err != nil {
+					fmt.Fprintf(p.err, "slipway: the sample is not running: %v\n", err)
+				}
 			}
-		}
+		},
 	})
 	if errors.Is(err, server.ErrRunning) {
 		return fmt.Errorf("%w; `slipway status` tells about it and `slipway down` stops it", err)

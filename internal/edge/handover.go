@@ -63,7 +63,7 @@ func (s *Server) inherit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, peerPatience)
 	defer cancel()
 	elder := NewClient(s.cfg.Elder)
-	h, err := elder.introduce(ctx, s.cfg.Control.Addr().String())
+	h, err := elder.introduce(ctx, s.cfg.Socket)
 	if err != nil {
 		return fmt.Errorf("take over from the elder edge: %w", err)
 	}

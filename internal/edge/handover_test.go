@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -22,7 +21,7 @@ func (h *house) follower(t *testing.T) (young *Server, client *Client, end <-cha
 	ready := make(chan struct{})
 	cfg := h.edge.cfg
 	cfg.HTTPS, cfg.HTTP, cfg.Plain = dup(t, h.https), dup(t, h.http), dup(t, h.plain)
-	cfg.Control, cfg.Elder, cfg.Ready = named{control, socket}, h.socket, func() { close(ready) }
+	cfg.Control, cfg.Socket, cfg.Elder, cfg.Ready = control, socket, h.socket, func() { close(ready) }
 	young, err = New(cfg)
 	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -38,14 +37,6 @@ func (h *house) follower(t *testing.T) (young *Server, client *Client, end <-cha
 	}
 	return young, NewClient(socket), ended
 }
-
-// named gives a socket that was renamed its name.
-type named struct {
-	net.Listener
-	path string
-}
-
-func (n named) Addr() net.Addr { return &net.UnixAddr{Name: n.path, Net: "unix"} }
 
 // TestHandover: a younger edge knows what the elder one knew, gets the tables the elder one still gets, tells the elder one those it
 // gets itself, and counts the elder's requests in flight and its finished ones with its own.
@@ -126,11 +117,12 @@ func TestUnfitSuccessor(t *testing.T) {
 	s := app(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
 	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, target("i1", s, Active))
 	s.Close() // which the elder edge does not know yet
-	control, err := ListenControl(filepath.Join(h.dir, "younger.sock"))
+	socket := filepath.Join(h.dir, "younger.sock")
+	control, err := ListenControl(socket)
 	check(t, err)
 	cfg := h.edge.cfg
 	cfg.HTTPS, cfg.HTTP, cfg.Plain = dup(t, h.https), dup(t, h.http), dup(t, h.plain)
-	cfg.Control, cfg.Elder = named{control, filepath.Join(h.dir, "younger.sock")}, h.socket
+	cfg.Control, cfg.Socket, cfg.Elder = control, socket, h.socket
 	cfg.Ready = func() { t.Error("it says that it is ready") }
 	young, err := New(cfg)
 	check(t, err)

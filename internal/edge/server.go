@@ -29,6 +29,8 @@ type Config struct {
 	// Elder is the control socket of an edge to take over from; empty: of none. Then Run accepts no connection before it is told to
 	// over the control socket, which must be given.
 	Elder string
+	// Socket is the path of Control, for an edge that takes over.
+	Socket string
 	// Ready, when set, is called by Run as soon as this edge serves, or could serve if it were told to accept.
 	Ready func()
 	// HTTPSPort is the port clients reach HTTPS at, for redirects; 0 means 443.
@@ -60,8 +62,8 @@ type Server struct {
 	longLives longLives
 	kin       kin
 
-	h2c       *http.Transport // makes connections to instances that speak only HTTP/2
-	stdOnly bool // plain connections go to net/http at once: the oracle of the tests
+	h2c     *http.Transport // makes connections to instances that speak only HTTP/2
+	stdOnly bool            // plain connections go to net/http at once: the oracle of the tests
 
 	publishing sync.Mutex
 	draining   atomic.Bool

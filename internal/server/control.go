@@ -17,14 +17,16 @@ import (
 )
 
 // RunControl is the control role: everything that decides. It ends at SIGTERM; instances and the edge go on without it.
-func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
+func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err error) {
+	report := newReporter()
+	defer func() { report.failed(err) }()
 	c, err := readConfig(dataDir)
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
-	lock, err := enterRole(ctx, c, "control")
+	lock, err := enterControl(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -41,6 +43,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	report.ready()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if c.apiTLS() {
@@ -116,7 +119,7 @@ func (s *System) prune(ctx context.Context) error {
 // teardown ends what an installation left on the machine outside its data directory.
 func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 	for _, role := range []string{"edge", "control"} {
-		if err := endOrphan(ctx, c, role); err != nil {
+		if err := endOrphans(ctx, c, role); err != nil {
 			return err
 		}
 	}

@@ -14,14 +14,18 @@ import (
 )
 
 // RunEdge is the edge role: it serves requests by the last table it was given until SIGTERM, then drains.
-func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
+//
+// An edge that takes over from another one begins when the supervisor tells it to.
+func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) {
+	report := newReporter()
+	defer func() { report.failed(err) }()
 	c, err := readConfig(dataDir)
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
-	lock, err := enterRole(ctx, c, "edge")
+	lock, err := enterEdge(c)
 	if err != nil {
 		return err
 	}
@@ -38,7 +42,8 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	control, err := edge.ListenControl(c.edgeSocket())
+	socket := c.edgeFile(os.Getpid(), "sock")
+	control, err := edge.ListenControl(socket)
 	if err != nil {
 		return err
 	}
@@ -53,7 +58,10 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
 	if err := os.MkdirAll(c.path("edge"), 0o700); err != nil {
 		return fmt.Errorf("edge: %w", err)
 	}
-	s, err := edge.New(edge.Config{HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log})
+	s, err := edge.New(edge.Config{
+		HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log,
+		Socket: socket, Elder: os.Getenv(elderVariable), Ready: report.ready,
+	})
 	if err != nil {
 		return err
 	}
@@ -63,5 +71,5 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) error {
 // accessDir is where access logs wait on their way from the edge to control.
 func (c Config) accessDir() string { return c.path("edge", "access") }
 
-// edgeSocket is where control reaches the edge.
+// edgeSocket is where control reaches the edge: a link to the socket of the one that serves.
 func (c Config) edgeSocket() string { return c.path("run", "edge.sock") }

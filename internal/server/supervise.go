@@ -2,144 +2,137 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"net"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
-// Running is what the supervisor notes about itself in run/supervisor.json, for `slipway status` and `slipway down`.
-type Running struct {
-	PID       int
-	StartedAt time.Time
-	Ready     bool
-	Addresses Addresses
-	Config    Config
+// Supervision is what a supervisor is made of.
+type Supervision struct {
+	Config  Config
+	Version string // of this program, for people
+	Log     *slog.Logger
+	// Ready is called once, when requests are served; not after an upgrade, which nobody waited for. May be nil.
+	Ready func(Running)
 }
-
-// ErrRunning means that another supervisor holds the data directory.
-var ErrRunning = errors.New("an installation is already running over this data directory")
 
 // Supervise runs an installation in the foreground until SIGTERM, SIGINT or the end of ctx. SIGTERM leaves the instances
 // running, so that Slipway can be restarted or replaced without a failed request; SIGINT, what Ctrl-C and `slipway down` send,
-// stops them too. ready is called once, when requests are served.
-func Supervise(ctx context.Context, c Config, log *slog.Logger, ready func(Running)) error {
-	if err := c.checkTLS(); err != nil {
+// stops them too.
+//
+// After an upgrade a new program carries on in the same process; see [Upgrade].
+func Supervise(ctx context.Context, v Supervision) error {
+	if err := v.Config.checkTLS(); err != nil {
 		return err
 	}
-	lock, err := takeLock(c)
+	if os.Getenv(resumeVariable) == resumeCheck {
+		return printSettled(v.Config)
+	}
+	s, err := v.resume()
 	if err != nil {
 		return err
 	}
-	defer lock.Close()
-	// A supervisor that was killed left its note; nobody may take it for ours.
-	if err := os.Remove(c.path("run", "supervisor.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("--data-dir: %w", err)
-	}
-	for _, role := range []string{"edge", "control"} {
-		if err := endOrphan(ctx, c, role); err != nil {
+	if s == nil {
+		if s, err = v.begin(ctx); err != nil {
 			return err
 		}
 	}
-	socks, err := listen(c)
-	if err != nil {
-		return err
-	}
-	defer socks.close()
-	c.APIAddr, c.HTTPSAddr, c.HTTPAddr, c.DNSAddr = socks.addrs.API, socks.addrs.HTTPS, socks.addrs.HTTP, socks.addrs.DNS
-	s := &supervisor{c: c, log: log, socks: socks, run: Running{PID: os.Getpid(), StartedAt: time.Now().UTC(), Addresses: socks.addrs, Config: c}}
+	defer s.lock.Close()
+	defer s.socks.close()
 	if err := s.note(); err != nil {
 		return err
 	}
-	defer os.Remove(c.path("run", "supervisor.json"))
+	defer os.Remove(s.c.path("run", "supervisor.json"))
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, syscall.SIGINT)
 	defer signal.Stop(interrupts)
-	return s.serve(ctx, interrupts, ready)
+	return s.serve(ctx, interrupts)
 }
 
 type supervisor struct {
 	c     Config
 	log   *slog.Logger
+	ready func(Running)
+	lock  *os.File
 	socks *sockets
-	run   Running
+
+	edge, control *role
+	retired       sync.WaitGroup // edges that finish what they have
+	ending        chan struct{}  // closed when the installation ends
+
+	mu       sync.Mutex
+	run      Running
+	retiring map[*process]bool
+	upgrade  sync.Mutex // one at a time
 }
 
-// takeLock makes this process the only supervisor of the data directory. The lock ends with the process, however it ends.
-func takeLock(c Config) (*os.File, error) {
-	for _, dir := range []string{"", "run"} {
-		if err := os.MkdirAll(c.path(dir), 0o700); err != nil {
-			return nil, fmt.Errorf("--data-dir: %w", err)
-		}
-	}
-	f, err := os.OpenFile(c.path("run", "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+// begin takes the data directory and opens the sockets.
+func (v Supervision) begin(ctx context.Context) (*supervisor, error) {
+	c := v.Config
+	lock, err := takeLock(c)
 	if err != nil {
+		return nil, err
+	}
+	socks, err := begin(ctx, c)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	run := Running{PID: os.Getpid(), Version: v.Version, StartedAt: time.Now().UTC(), Addresses: socks.addrs}
+	return v.supervisor(lock, socks, run), nil
+}
+
+// begin clears away what a supervisor that was killed left, and opens the sockets.
+func begin(ctx context.Context, c Config) (*sockets, error) {
+	// It left its note; nobody may take that for ours.
+	if err := os.Remove(c.path("run", "supervisor.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%w: %s", ErrRunning, c.DataDir)
+	for _, role := range []string{"edge", "control"} {
+		if err := endOrphans(ctx, c, role); err != nil {
+			return nil, err
+		}
 	}
-	return f, nil
+	return listen(c)
 }
 
-func (s *supervisor) note() error {
-	if err := writeJSON(s.c.path("run", "config.json"), s.c); err != nil {
-		return err
+func (v Supervision) supervisor(lock *os.File, socks *sockets, run Running) *supervisor {
+	run.Config = v.Config.at(socks.addrs)
+	return &supervisor{
+		c: run.Config, log: v.Log, ready: v.Ready, lock: lock, socks: socks, run: run, retiring: map[*process]bool{}, ending: make(chan struct{}),
+		edge:    &role{name: "edge", sockets: []string{"https", "http"}, asks: make(chan ask)},
+		control: &role{name: "control", sockets: []string{"api", "dns-tcp", "dns-udp"}, asks: make(chan ask)},
 	}
-	return writeJSON(s.c.path("run", "supervisor.json"), s.run)
 }
 
-// writeJSON replaces a file at once, readable by the owner only: some settings are secret.
-func writeJSON(path string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return writeFile(path, b, 0o600)
-}
-
-func writeFile(path string, b []byte, mode os.FileMode) error {
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b, mode); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+// at is the configuration with the addresses that are really listened on.
+func (c Config) at(a Addresses) Config {
+	c.APIAddr, c.HTTPSAddr, c.HTTPAddr, c.DNSAddr = a.API, a.HTTPS, a.HTTP, a.DNS
+	return c
 }
 
 // serve keeps both roles alive until told to end.
-func (s *supervisor) serve(ctx context.Context, interrupts <-chan os.Signal, ready func(Running)) error {
+func (s *supervisor) serve(ctx context.Context, interrupts <-chan os.Signal) error {
 	roles, cancel := context.WithCancel(ctx)
 	defer cancel()
+	verbs, err := listenVerbs(s.c)
+	if err != nil {
+		return err
+	}
 	var g errgroup.Group
-	g.Go(func() error { return s.keep(roles, "edge", "https", "http") })
-	g.Go(func() error { return s.keep(roles, "control", "api", "dns-tcp", "dns-udp") })
-	g.Go(func() error {
-		if s.awaitReady(roles) {
-			s.run.Ready = true
-			if err := s.note(); err != nil {
-				return err
-			}
-			ready(s.run)
-		}
-		return nil
-	})
+	g.Go(func() error { return s.serveVerbs(roles, verbs) })
+	g.Go(func() error { return s.keep(roles, s.edge) })
+	g.Go(func() error { return s.keep(roles, s.control) })
+	g.Go(func() error { return s.announce(roles) })
 	var takeDown bool
 	select {
 	case <-roles.Done():
@@ -148,137 +141,48 @@ func (s *supervisor) serve(ctx context.Context, interrupts <-chan os.Signal, rea
 		s.log.Info("stopping the applications and Slipway")
 	}
 	cancel()
-	err := g.Wait()
+	close(s.ending)
+	err = g.Wait()
+	s.retired.Wait()
 	if takeDown {
 		err = errors.Join(err, teardown(context.WithoutCancel(ctx), s.c, s.log))
 	}
 	return err
 }
 
-const (
-	restartFirst = 50 * time.Millisecond
-	restartMost  = 5 * time.Second
-	// childGrace is how long a role may take to end after SIGTERM.
-	childGrace = 15 * time.Second
-)
-
-// keep runs a role and starts it again when it ends.
-func (s *supervisor) keep(ctx context.Context, role string, sockets ...string) error {
-	wait := restartFirst
-	for ctx.Err() == nil {
-		started := time.Now()
-		err := s.runRole(ctx, role, sockets...)
-		if ctx.Err() != nil {
-			return nil
-		}
-		lived := time.Since(started)
-		s.log.Error("a part of Slipway ended and is started again", "role", role, "err", err, "after", lived.Round(time.Millisecond))
-		pause(ctx, wait)
-		wait = nextPause(wait, lived)
+// announce notes that requests are served as soon as they are.
+func (s *supervisor) announce(ctx context.Context) error {
+	if !s.awaitReady(ctx) {
+		return nil
+	}
+	s.mu.Lock()
+	s.run.Ready = true
+	run := s.run
+	s.mu.Unlock()
+	if err := s.note(); err != nil {
+		return err
+	}
+	if s.ready != nil && run.Upgrades == 0 {
+		s.ready(run)
 	}
 	return nil
 }
 
-// nextPause is how long a role is left alone when it ends the next time: twice as long as this time, less for the time that it lived,
-// so that one that cannot start slows down and one that served is back at once.
-func nextPause(last, lived time.Duration) time.Duration {
-	return min(max(2*last-lived/4, restartFirst), restartMost)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
+// listenVerbs opens the socket over which verbs such as `slipway upgrade` reach the supervisor.
+func listenVerbs(c Config) (net.Listener, error) {
+	path := c.verbSocket()
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-}
-
-// runRole runs this same program in a role until it ends.
-func (s *supervisor) runRole(ctx context.Context, role string, names ...string) error {
-	self, err := os.Executable()
+	l, err := net.Listen("unix", path)
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return nil, fmt.Errorf("supervisor: %w", err)
 	}
-	files, fds := s.socks.inherit(names...)
-	cmd := exec.CommandContext(ctx, self, role, "--data-dir", s.c.DataDir)
-	cmd.ExtraFiles = files
-	cmd.Env = append(os.Environ(), fds)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	// Ctrl-C reaches the whole foreground group; only the supervisor may decide what it means. A supervisor that is killed
-	// leaves its roles serving; the next one ends them before it starts its own.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = childGrace
-	return cmd.Run()
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("supervisor: %w", err), l.Close())
+	}
+	return l, nil
 }
 
-// awaitReady reports true when both roles serve, false when ctx ends before.
-func (s *supervisor) awaitReady(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		if s.ready(ctx) {
-			return true
-		}
-		pause(ctx, 20*time.Millisecond)
-	}
-	return false
-}
-
-// ready asks the API as a client on this machine does.
-func (s *supervisor) ready(ctx context.Context) bool {
-	client := &http.Client{Timeout: 2 * time.Second}
-	if s.c.apiTLS() {
-		roots, err := s.c.apiRoots()
-		if err != nil {
-			return false // the local CA is made by the control role
-		}
-		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-		defer transport.CloseIdleConnections()
-		client.Transport = transport
-	}
-	return probe(ctx, client, s.c.APIURL()+"/readyz")
-}
-
-func probe(ctx context.Context, client *http.Client, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return false
-	}
-	res.Body.Close()
-	return res.StatusCode == http.StatusOK
-}
-
-// ReadRunning tells about the supervisor of a data directory; ok is false when none is running.
-func ReadRunning(dataDir string) (r Running, ok bool, err error) {
-	c := Config{DataDir: dataDir}
-	f, err := os.OpenFile(c.path("run", "lock"), os.O_RDWR, 0o600)
-	if errors.Is(err, os.ErrNotExist) {
-		return r, false, nil
-	}
-	if err != nil {
-		return r, false, fmt.Errorf("--data-dir: %w", err)
-	}
-	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
-		return r, false, nil // nobody holds it
-	}
-	b, err := os.ReadFile(c.path("run", "supervisor.json"))
-	if err != nil {
-		return r, true, nil // it is just starting or ending
-	}
-	return r, true, json.Unmarshal(b, &r)
-}
-
-// readConfig reads what the supervisor settled for its roles.
-func readConfig(dataDir string) (Config, error) {
-	var c Config
-	b, err := os.ReadFile(filepath.Join(dataDir, "run", "config.json"))
-	if err != nil {
-		return c, fmt.Errorf("this command is started by `slipway up`, not by hand: %w", err)
-	}
-	return c, json.Unmarshal(b, &c)
-}
+// verbSocket is where the supervisor is asked for something.
+func (c Config) verbSocket() string { return c.path("run", "supervisor.sock") }

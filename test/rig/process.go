@@ -14,8 +14,15 @@ import (
 	"time"
 )
 
-// PID is the process id of a role, "control" or "edge".
+// PID is the process id of a role, "control" or "edge"; of two edges, the one that takes over.
 func (h *House) PID(role string) (int, error) {
+	if role == "edge" {
+		name, err := os.Readlink(filepath.Join(h.Dir, "run", "edge.sock"))
+		if err != nil {
+			return 0, err
+		}
+		return strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(name, "edge."), ".sock"))
+	}
 	b, err := os.ReadFile(filepath.Join(h.Dir, "run", role+".lock"))
 	if err != nil {
 		return 0, err
