@@ -45,7 +45,9 @@ type Config struct {
 	QuietTime    time.Duration // how long fewer instances must have been needed before some go; default 60s
 	BuildTimeout time.Duration // default 30m
 	Retention    time.Duration // how long a deleted service is still described; default 1h
-	StrictRoles  *bool         // refuse access and instance roles that do not exist; default true
+	// LowerCaseStatuses spells the statuses of auto scaling configurations and custom domains in lower case for all clients.
+	LowerCaseStatuses bool
+	StrictRoles       *bool // refuse access and instance roles that do not exist; default true
 	// InstanceEndpoint sets AWS_ENDPOINT_URL for applications, so that their SDKs call these APIs with the instance role (§17).
 	InstanceEndpoint bool
 	FileSources      *bool // allow file:// repositories; default true

@@ -68,7 +68,7 @@ func (s *System) openFront(ctx context.Context) error {
 }
 
 func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
-	runner, err1 := api.NewAppRunner(api.AppRunnerConfig{Control: s.control, Tokens: tokens})
+	runner, err1 := api.NewAppRunner(api.AppRunnerConfig{Control: s.control, Tokens: tokens, LowerCaseStatuses: s.conf.LowerCaseStatuses})
 	ecr, err2 := api.NewECR(s.images)
 	logs, err3 := api.NewLogs(s.logs)
 	sts, err4 := api.NewSTS(s.iam)

@@ -135,3 +135,14 @@ func (c Config) providers() map[apprunner.ProviderType][]string {
 	}
 	return m
 }
+
+// lowerCaseStatuses is the setting that lets tools beside Terraform see the statuses that it waits for (§27, conflict 11).
+func lowerCaseStatuses() setting {
+	return choice("lower-case-statuses", "spell the statuses of auto scaling configurations and custom domains in lower case for all clients", "false",
+		func(c *Config, v bool) { c.LowerCaseStatuses = v }, func(c Config) string {
+			if !c.LowerCaseStatuses {
+				return ""
+			}
+			return "true"
+		})
+}
