@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
@@ -36,6 +37,17 @@ func (s *System) accessRoleAtFirst(ctx context.Context) error {
 		return err
 	}
 	return s.db.Update(ctx, func(tx *store.Tx) error { return tx.PutSetting(done, s.conf.Account) })
+}
+
+// ownsAccount tells whether an account is one of this installation, so that its ECR names mean the built-in registry.
+func (s *System) ownsAccount(account string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err := s.iam.Account(ctx, account)
+	if err != nil && apprunner.CodeOf(err) != iam.CodeNoSuchEntity {
+		s.log.Error("look for an account", "account", account, "error", err)
+	}
+	return err == nil
 }
 
 // makeAccessRole makes the role that services of an account pull private images with, so that a first one needs no steps in IAM.

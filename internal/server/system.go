@@ -96,7 +96,7 @@ func (s *System) openImages(ctx context.Context) (err error) {
 	}
 	s.images, err = image.Open(ctx, image.Config{
 		Dir: s.conf.path("images"), DB: s.db, Scope: s.scope, RegistryHosts: []string{s.conf.APIAddr, s.conf.apiHost()},
-		ProxyEndpoint: s.conf.APIURL(), Mirrors: mirrors, Authorize: s.mayUseRegistry, Log: s.log,
+		ProxyEndpoint: s.conf.APIURL(), Mirrors: mirrors, Authorize: s.mayUseRegistry, OwnsAccount: s.ownsAccount, Log: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the image store: %w", err)

@@ -31,8 +31,11 @@ import (
 const AccessRole = "arn:aws:iam::123456789012:role/service-role/AppRunnerECRAccessRole"
 
 // appLayer is the layer with the test application, made once.
-var appLayer = sync.OnceValues(func() (v1.Layer, error) {
-	path, err := goBuild("slipway.dev/slipway/test/app", "app")
+var appLayer = sync.OnceValues(func() (v1.Layer, error) { return programLayer("slipway.dev/slipway/test/app", "app") })
+
+// programLayer is a layer with a program of this module as /app.
+func programLayer(pkg, name string) (v1.Layer, error) {
+	path, err := goBuild(pkg, name)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +62,16 @@ var appLayer = sync.OnceValues(func() (v1.Layer, error) {
 		return nil, err
 	}
 	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
-})
+}
+
+// Program makes an image of another program of this module, such as test/app/caller.
+func Program(pkg string) (v1.Image, error) {
+	layer, err := programLayer("slipway.dev/slipway/"+pkg, filepath.Base(pkg))
+	if err != nil {
+		return nil, err
+	}
+	return imageOf(layer, "1", runtime.GOARCH)
+}
 
 // Image makes an image of the test application with the variable VERSION set, for this machine's architecture.
 func Image(version string) (v1.Image, error) { return ImageFor(version, runtime.GOARCH) }
@@ -70,6 +82,10 @@ func ImageFor(version, arch string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return imageOf(layer, version, arch)
+}
+
+func imageOf(layer v1.Layer, version, arch string) (v1.Image, error) {
 	img, err := mutate.AppendLayers(empty.Image, layer)
 	if err != nil {
 		return nil, err
