@@ -11,7 +11,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -46,9 +45,10 @@ type CAConfig struct {
 type CA struct {
 	cfg    CAConfig
 	permit constraints
-	root   pair
 
 	mu           sync.Mutex
+	root         pair   // that signs
+	others       []pair // that are trusted beside it: its successor, its predecessor
 	intermediate pair
 	leaves       map[string]leaf // by file
 }
@@ -147,8 +147,16 @@ func (c constraints) holds(cert *x509.Certificate) bool {
 	return same
 }
 
-// RootPEM is the certificate clients trust.
-func (ca *CA) RootPEM() []byte { return certPEM(ca.root.cert) }
+// RootPEM are the certificates clients trust: the root, and around a change of roots the other one.
+func (ca *CA) RootPEM() []byte {
+	ca.mu.Lock()
+	defer ca.mu.Unlock()
+	out := certPEM(ca.root.cert)
+	for _, o := range ca.others {
+		out = append(out, certPEM(o.cert)...)
+	}
+	return out
+}
 
 func (ca *CA) export() error {
 	if ca.cfg.Export == "" {
@@ -161,27 +169,6 @@ func (ca *CA) export() error {
 		return fmt.Errorf("export the CA: %w", err)
 	}
 	return nil
-}
-
-func (ca *CA) openRoot() error {
-	file := filepath.Join(ca.cfg.Dir, "root.pem")
-	have, err := readPair(file)
-	switch {
-	case err == nil && ca.cfg.Now().Before(have.cert.NotAfter):
-		ca.root = have
-		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w; restore the file from a backup, or remove %s to start a new CA that every client has to trust anew", err, ca.cfg.Dir)
-	}
-	template := ca.authority("root", rootLife, 1)
-	key, err := newKey()
-	if err != nil {
-		return err
-	}
-	if ca.root, err = sign(template, pair{template, key}, key); err != nil {
-		return err
-	}
-	return writePair(file, ca.root)
 }
 
 // openIntermediate reads the intermediate, and makes a new one when it is due, does not fit the constraints, or is gone: nobody but our
@@ -376,7 +363,7 @@ func (ca *CA) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := ca.renew(ctx); err != nil {
+		if err := errors.Join(ca.rotate(), ca.renew(ctx)); err != nil {
 			ca.cfg.Log.Error("renew certificates", "error", err)
 		}
 	}

@@ -55,8 +55,12 @@ func issue(t *testing.T, ca *CA, hosts ...string) (tls.Certificate, string) {
 
 // verify checks a chain the way Go clients do.
 func verify(ca *CA, pair tls.Certificate, host string, at time.Time) error {
+	return verifyBy(string(ca.RootPEM()), pair, host, at)
+}
+
+func verifyBy(trusted string, pair tls.Certificate, host string, at time.Time) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca.RootPEM())
+	roots.AppendCertsFromPEM([]byte(trusted))
 	for _, der := range pair.Certificate[1:] {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -252,5 +256,72 @@ func TestRenewAt(t *testing.T) {
 	begin := time.Unix(0, 0)
 	if got := RenewAt(begin, begin.Add(90*time.Hour)); got != begin.Add(60*time.Hour) {
 		t.Error(got)
+	}
+}
+
+// A root is followed by another one in time, and whoever trusts what is published at any moment trusts what is signed a year later.
+func TestTheRootIsRotated(t *testing.T) {
+	c := &clock{time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	dir := t.TempDir()
+	ca := openCA(t, dir, c)
+	first := string(ca.RootPEM())
+	ends := ca.root.cert.NotAfter
+	var published []string
+	for month := 0; c.now.Before(ends.Add(365 * 24 * time.Hour)); month++ {
+		if month%7 == 3 { // a restart comes to the same as running on
+			ca = openCA(t, dir, c)
+		} else if err := ca.rotate(); err != nil {
+			t.Fatal(err)
+		}
+		leaf, _ := issue(t, ca, wildcard)
+		custom, err := ca.IssueApart([]string{"shop.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apart, err := tls.X509KeyPair(custom.Chain, custom.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exported, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+		if err != nil || string(exported) != string(ca.RootPEM()) {
+			t.Fatalf("%s: what is published is not what is trusted: %v", c.now, err)
+		}
+		published = append(published, string(exported))
+		trusted := published[max(0, len(published)-12)] // that of eleven months ago
+		for host, cert := range map[string]tls.Certificate{"x.us-east-1.apprunner.localhost": leaf, "shop.example.com": apart} {
+			if err := verifyBy(trusted, cert, host, c.now); err != nil {
+				t.Fatalf("%s, %s: %v", c.now, host, err)
+			}
+		}
+		c.now = c.now.AddDate(0, 1, 0)
+	}
+	if last := published[len(published)-1]; strings.Contains(last, first) || strings.Count(last, "BEGIN") != 1 {
+		t.Errorf("the old root is still there:\n%s", last)
+	}
+}
+
+// What is made for custom domains is good for them and for nothing else, and nobody can make more of it.
+func TestCertificatesApart(t *testing.T) {
+	c := &clock{time.Now()}
+	ca := openCA(t, t.TempDir(), c)
+	p, err := ca.IssueApart([]string{"example.com", "www.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := tls.X509KeyPair(p.Chain, p.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]bool{"example.com": true, "www.example.com": true, "a.example.com": false, "example.org": false} {
+		if err := verify(ca, cert, host, c.now); (err == nil) != want {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	between, err := x509.ParseCertificate(cert.Certificate[1])
+	if err != nil || !between.PermittedDNSDomainsCritical || strings.Join(between.PermittedDNSDomains, " ") != "example.com www.example.com" || !between.MaxPathLenZero {
+		t.Errorf("the intermediate may speak for %v, %v", between.PermittedDNSDomains, err)
+	}
+	if _, err := ca.IssueApart([]string{"not a host"}); err == nil {
+		t.Error("a certificate for what is no host")
 	}
 }
