@@ -55,6 +55,9 @@ func (x *h1Exchange) appendAnswer(b []byte, how framing, keep bool) []byte {
 	if !x.ans.date {
 		b = append(b, *x.c.s.date.Load()...)
 	}
+	if x.tls != 0 {
+		b = append(b, x.s.altSvc...)
+	}
 	if how >= frameChunks {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}

@@ -198,8 +198,13 @@ func (x *h2Stream) appendHead(b []byte, passes kindSet, end bool) []byte {
 		date := *x.s.date.Load()
 		b = e.field(b, dateName, bytesOf(date[len("Date: "):len(date)-2]))
 	}
+	if alt := x.s.altSvc; alt != "" && a.status >= 200 {
+		b = e.field(b, altSvcField, bytesOf(alt[len("Alt-Svc: "):len(alt)-2]))
+	}
 	return appendHeaders(b, start, x.c.peer.largestFrame, x.id, end)
 }
+
+var altSvcField = []byte("alt-svc")
 
 var dateName = []byte("date")
 

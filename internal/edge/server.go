@@ -21,6 +21,8 @@ type Config struct {
 	HTTPS net.Listener
 	// HTTP redirects to https (§19).
 	HTTP net.Listener
+	// HTTP3 is the UDP socket of the same port as HTTPS and serves HTTP/3; nil serves none, and tells no client of it.
+	HTTP3 net.PacketConn
 	// Plain serves the services without TLS: for measurements, and behind something that has ended TLS already. Applications
 	// are told X-Forwarded-Proto: https all the same.
 	Plain net.Listener
@@ -69,6 +71,7 @@ type Server struct {
 	draining   atomic.Bool
 	// drainingSince is when draining began, since started; 0 before.
 	drainingSince atomic.Int64
+	altSvc        string                 // header line of all answers over TLS; "" for none
 	date          atomic.Pointer[string] // the Date header line of this second
 	drainOnce     sync.Once
 	acceptOnce    sync.Once
@@ -92,6 +95,7 @@ func New(cfg Config) (*Server, error) {
 		accept: make(chan struct{}), stopAccept: make(chan struct{}), cancel: cancel,
 	}
 	s.date.Store(dateLine(now))
+	s.altSvc = cfg.altSvcLine()
 	s.access = newSpool(cfg.AccessDir, cfg.Log)
 	s.crew.now = s.now
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
@@ -152,6 +156,7 @@ func (s *Server) Run(ctx context.Context) error {
 	err := s.begin(ctx)
 	if err == nil {
 		serving.Go(func() { s.followElder(ticking) })
+		serving.Go(s.serveH3)
 		s.acceptEach(&accepting)
 	}
 	s.BeginDrain()

@@ -13,6 +13,7 @@ type Config struct {
 	APIAddr   string // every AWS API, the registry, git; default 127.0.0.1:7700; TLS where it is no loopback address
 	HTTPSAddr string // the applications; default 127.0.0.1:8443
 	HTTPAddr  string // redirects to HTTPS; default 127.0.0.1:8080
+	HTTP3     bool   // serve HTTP/3 on the UDP port of HTTPSAddr too; default false
 	DNSAddr   string // authoritative DNS of Domain; default 127.0.0.1:5300
 	Domain    string // suffix of default domains; default apprunner.localhost
 	Region    string // default us-east-1

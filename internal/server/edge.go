@@ -42,6 +42,12 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
+	var http3 net.PacketConn
+	if c.HTTP3 {
+		if http3, err = packetConnFrom(files, http3Socket); err != nil {
+			return err
+		}
+	}
 	socket := c.edgeFile(os.Getpid(), "sock")
 	control, err := edge.ListenControl(socket)
 	if err != nil {
@@ -59,7 +65,7 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 		return fmt.Errorf("edge: %w", err)
 	}
 	s, err := edge.New(edge.Config{
-		HTTPS: https, HTTP: http, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log,
+		HTTPS: https, HTTP: http, HTTP3: http3, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log,
 		Socket: socket, Elder: os.Getenv(elderVariable), Ready: report.ready,
 	})
 	if err != nil {

@@ -45,7 +45,10 @@ func listen(c Config) (*sockets, error) {
 	s.addrs.HTTP = tcp("http-addr", "http", c.HTTPAddr)
 	s.addrs.DNS = tcp("dns-addr", "dns-tcp", c.DNSAddr)
 	if err == nil {
-		err = s.listenUDP(s.addrs.DNS)
+		err = s.listenUDP("dns-addr", "dns-udp", s.addrs.DNS)
+	}
+	if err == nil && c.HTTP3 {
+		err = s.listenUDP("https-addr", http3Socket, s.addrs.HTTPS)
 	}
 	if err != nil {
 		s.close()
@@ -54,14 +57,27 @@ func listen(c Config) (*sockets, error) {
 	return s, nil
 }
 
-func (s *sockets) listenUDP(addr string) error {
+// listenUDP opens the UDP socket beside a TCP one.
+func (s *sockets) listenUDP(flag, name, addr string) error {
 	p, err := net.ListenPacket("udp", addr)
 	if err != nil {
-		return fmt.Errorf("--dns-addr %s: %w; choose another address with --dns-addr", addr, err)
+		return fmt.Errorf("--%s %s: %w; choose another address with --%s", flag, addr, err, flag)
 	}
 	defer p.Close()
-	s.files["dns-udp"], err = p.(*net.UDPConn).File()
+	s.files[name], err = p.(*net.UDPConn).File()
 	return err
+}
+
+// http3Socket names the UDP socket of the applications, which is there only when HTTP/3 is switched on.
+const http3Socket = "https-udp"
+
+// edgeSockets are the sockets that the edge inherits.
+func (s *sockets) edgeSockets() []string {
+	names := []string{"https", "http"}
+	if s.files[http3Socket] != nil {
+		names = append(names, http3Socket)
+	}
+	return names
 }
 
 func (s *sockets) close() {
@@ -95,6 +111,20 @@ func inherited() (map[string]*os.File, error) {
 		files[name] = os.NewFile(uintptr(fd), name)
 	}
 	return files, nil
+}
+
+// packetConnFrom turns an inherited socket into a packet connection.
+func packetConnFrom(files map[string]*os.File, name string) (net.PacketConn, error) {
+	f := files[name]
+	if f == nil {
+		return nil, fmt.Errorf("the socket %q was not inherited", name)
+	}
+	defer f.Close()
+	p, err := net.FilePacketConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("inherited socket %q: %w", name, err)
+	}
+	return p, nil
 }
 
 // listenerFrom turns an inherited socket into a listener.

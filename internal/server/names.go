@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -164,14 +163,9 @@ func (n *names) serveDNS(ctx context.Context, files map[string]*os.File) error {
 	if err != nil {
 		return err
 	}
-	f := files["dns-udp"]
-	if f == nil {
-		return errors.New("the socket \"dns-udp\" was not inherited")
-	}
-	defer f.Close()
-	p, err := net.FilePacketConn(f)
+	p, err := packetConnFrom(files, "dns-udp")
 	if err != nil {
-		return fmt.Errorf("inherited socket \"dns-udp\": %w", err)
+		return err
 	}
 	conf := n.zone
 	conf.Packet, conf.Stream = []net.PacketConn{p}, []net.Listener{l}

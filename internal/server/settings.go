@@ -100,6 +100,12 @@ func settings() []setting {
 		apiNames(), apiRate(),
 		text("https-addr", "address of the applications", "127.0.0.1:8443", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPSAddr }),
 		text("http-addr", "address that redirects to HTTPS", "127.0.0.1:8080", addressAllowed, isAddress, func(c *Config) *string { return &c.HTTPAddr }),
+		choice("http3", "serve HTTP/3 on the UDP port of https-addr too", "false", func(c *Config, v bool) { c.HTTP3 = v }, func(c Config) string {
+			if !c.HTTP3 {
+				return ""
+			}
+			return "true"
+		}),
 		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
 		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
 		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),

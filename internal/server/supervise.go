@@ -109,7 +109,7 @@ func (v Supervision) supervisor(lock *os.File, socks *sockets, run Running) *sup
 	run.Config = v.Config.at(socks.addrs)
 	return &supervisor{
 		c: run.Config, log: v.Log, ready: v.Ready, lock: lock, socks: socks, run: run, retiring: map[*process]bool{}, ending: make(chan struct{}),
-		edge:    &role{name: "edge", sockets: []string{"https", "http"}, asks: make(chan ask)},
+		edge:    &role{name: "edge", sockets: socks.edgeSockets(), asks: make(chan ask)},
 		control: &role{name: "control", sockets: []string{"api", "dns-tcp", "dns-udp"}, asks: make(chan ask)},
 	}
 }
