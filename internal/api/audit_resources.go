@@ -22,7 +22,7 @@ var resourceMembers = map[string]string{
 	"iam/roleName": "AWS::IAM::Role", "iam/userName": "AWS::IAM::User", "iam/groupName": "AWS::IAM::Group", "iam/policyArn": "AWS::IAM::Policy",
 	"iam/accessKeyId": "AWS::IAM::AccessKey", "sts/roleArn": "AWS::IAM::Role", "sts/accessKeyId": "AWS::STS::AccessKey",
 	"ecr/repositoryName": "AWS::ECR::Repository", "logs/logGroupName": "AWS::Logs::LogGroup", "logs/logStreamName": "AWS::Logs::LogStream",
-	"cloudtrail/trailARN": "AWS::CloudTrail::Trail", "cloudtrail/trailName": "AWS::CloudTrail::Trail",
+	"wafv2/webACLArn": "AWS::WAFv2::WebACL", "cloudtrail/trailARN": "AWS::CloudTrail::Trail", "cloudtrail/trailName": "AWS::CloudTrail::Trail",
 	"acm/certificateArn": "AWS::ACM::Certificate",
 }
 

@@ -41,6 +41,7 @@ type crossing struct {
 	services []*api.Service
 	dbs      []*store.DB
 	service  string            // ARN of the service "victim"
+	waf      map[string]string // ARNs of the web ACL and the sets "victim", by kind
 	arns     map[string]string // of the other App Runner resources "victim", by member in lower case
 	caller   iam.AccessKey
 	expired  *aws.Credentials // of a session of the caller
@@ -129,6 +130,7 @@ func (x *crossing) own(t *testing.T, images *image.Store, logs *observe.Logs) {
 		arn, _ := made[strings.TrimPrefix(create[0], "Create")][member].(string)
 		x.arns[strings.ToLower(member)] = arn
 	}
+	x.ownWAF(t)
 	_, err = x.dir.CreateUser(ctx, iam.User{Account: account, Name: "caller"})
 	ok(t, err)
 	x.caller, err = x.dir.CreateAccessKey(ctx, account, "caller")
@@ -466,6 +468,9 @@ func (x *crossing) input(s *api.Service, operation string) map[string]any {
 		input["UserName"] = "victim"
 	case "sts/AssumeRole":
 		input["Tags"] = []any{}
+	}
+	if s.API.Name == "wafv2" {
+		x.wafInput(operation, input)
 	}
 	return input
 }

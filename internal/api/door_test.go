@@ -108,7 +108,11 @@ func newDoor(t *testing.T, configure ...func(*api.Config)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := api.Config{Services: []*api.Service{appRunner, quotas}, Identities: dir, Audit: d, Account: account, Log: log}
+	firewall, err := api.NewWAF(ctl, tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := api.Config{Services: []*api.Service{appRunner, quotas, firewall}, Identities: dir, Audit: d, Account: account, Log: log}
 	inUse := func(context.Context, string, string) ([]iam.RoleUse, error) { return d.inUse, nil }
 	identities, err := api.NewIAM(api.IAMConfig{Directory: dir, InUse: inUse})
 	if err != nil {

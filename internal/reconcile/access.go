@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
-	"slipway.dev/slipway/internal/apprunner/webacl"
 	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/observe"
 )
@@ -85,15 +84,4 @@ func placeOf(arn string) (svc apprunner.Service, p logPlace, known bool) {
 	}
 	svc = apprunner.Service{Scope: a.Scope, Name: a.Name, ID: a.ID}
 	return svc, logPlace{svc.Scope, svc.LogGroup("application"), accessStream}, true
-}
-
-// aclOf is the web ACL in front of a service; nil for none. Requests for a private service do not show where they come from (§20.2).
-func aclOf(svc apprunner.Service, acls map[string]*webacl.Resolved) *webacl.Resolved {
-	acl := acls[svc.ARN()]
-	if acl == nil || svc.Network.Public {
-		return acl
-	}
-	private := *acl
-	private.NoAddress = true
-	return &private
 }

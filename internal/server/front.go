@@ -76,7 +76,9 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	quotas, err6 := api.NewQuotas(s.control, tokens)
 	trails, err7 := api.NewCloudTrail(s.audit)
 	certificates, err8 := api.NewACM(s.names.custom, tokens)
-	return []*api.Service{runner, ecr, logs, sts, ids, quotas, trails, certificates}, errors.Join(err1, err2, err3, err4, err5, err6, err7, err8)
+	firewall, err9 := api.NewWAF(s.control, tokens)
+	return []*api.Service{runner, ecr, logs, sts, ids, quotas, trails, certificates, firewall},
+		errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9)
 }
 
 // secretSetting is a random key that is made once and kept in the database.
