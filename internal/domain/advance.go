@@ -82,7 +82,7 @@ func (r *Registrar) seen(ctx context.Context, records []apprunner.ValidationReco
 // bind gets the certificate, has the front door show it and route the hosts, and only then says that the domain is active.
 func (r *Registrar) bind(ctx context.Context, d apprunner.CustomDomain) (err error) {
 	if d.CertifiedAt.IsZero() {
-		if d, err = r.certify(ctx, d, Certificate{}); err != nil {
+		if d, err = r.firstCertificate(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -96,13 +96,20 @@ func (r *Registrar) bind(ctx context.Context, d apprunner.CustomDomain) (err err
 	return err
 }
 
-// certify gets a certificate in place of an earlier one, if there is any, and keeps it. An imported one that fits is taken as it is.
-func (r *Registrar) certify(ctx context.Context, d apprunner.CustomDomain, earlier Certificate) (apprunner.CustomDomain, error) {
-	if c, found, err := r.servedWith(ctx, d); err != nil {
+// firstCertificate has one made, unless an imported one fits.
+func (r *Registrar) firstCertificate(ctx context.Context, d apprunner.CustomDomain) (apprunner.CustomDomain, error) {
+	_, found, err := r.servedWith(ctx, d)
+	if err != nil {
 		return d, err
-	} else if found && c.Imported {
+	}
+	if found {
 		return r.change(ctx, d, func(d *apprunner.CustomDomain, _ *Certificate) { d.CertifiedAt = r.cfg.Now() })
 	}
+	return r.certify(ctx, d, Certificate{})
+}
+
+// certify gets a certificate in place of an earlier one, if there is any, and keeps it.
+func (r *Registrar) certify(ctx context.Context, d apprunner.CustomDomain, earlier Certificate) (apprunner.CustomDomain, error) {
 	p, leafed, err := r.obtain(ctx, d, earlier)
 	if err != nil {
 		return d, err
@@ -149,25 +156,28 @@ func (r *Registrar) obtain(ctx context.Context, d apprunner.CustomDomain, earlie
 	return p, validity{leaf.NotBefore, leaf.NotAfter}, nil
 }
 
-// renewLookEvery is how often an issuer is asked when a certificate should be renewed.
-const renewLookEvery = 6 * time.Hour
+const (
+	renewLookEvery = 6 * time.Hour       // how often an issuer is asked when a certificate should be renewed
+	takeOverBefore = 14 * 24 * time.Hour // when one is made in place of an imported one that nobody replaces
+)
 
 // renew replaces the certificate of an active domain when it is time and its owner still proves the domain.
 func (r *Registrar) renew(ctx context.Context, d apprunner.CustomDomain, now time.Time) (time.Time, error) {
 	later := now.Add(renewLookEvery)
 	c, found, err := r.servedWith(ctx, d)
-	if err != nil || !found || c.Imported {
+	if err != nil || !found || c.Imported && now.Before(c.NotAfter.Add(-takeOverBefore)) {
 		return later, err
 	}
-	p, err := r.pair(ctx, c.ARN)
+	if c.Imported {
+		if c, err = r.certificate(ctx, d.CertificateARN); err != nil {
+			return later, err
+		}
+	}
+	at, err := r.renewAt(ctx, c)
 	if err != nil {
 		return later, err
 	}
-	leaf, err := p.Leaf()
-	if err != nil {
-		return later, err
-	}
-	if at := r.cfg.Issuer.RenewAt(ctx, leaf); now.Before(at) {
+	if now.Before(at) {
 		if at.Before(later) {
 			later = at
 		}
@@ -183,6 +193,22 @@ func (r *Registrar) renew(ctx context.Context, d apprunner.CustomDomain, now tim
 	}
 	r.cfg.Log.Info("renewed a certificate", "domain", d.Name, "service_arn", d.ServiceARN)
 	return now.Add(time.Minute), nil
+}
+
+// renewAt is when a certificate should be replaced; one that is not there or is over should have been.
+func (r *Registrar) renewAt(ctx context.Context, c Certificate) (time.Time, error) {
+	if c.Status != CertificateIssued {
+		return time.Time{}, nil
+	}
+	p, err := r.pair(ctx, c.ARN)
+	if err != nil {
+		return time.Time{}, err
+	}
+	leaf, err := p.Leaf()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return r.cfg.Issuer.RenewAt(ctx, leaf), nil
 }
 
 // trouble notes a failure where people find it. Each is told once until it changes; a refusal ends the association.
@@ -226,6 +252,14 @@ func (r *Registrar) servedWith(ctx context.Context, d apprunner.CustomDomain) (c
 		return err
 	})
 	return c, found, err
+}
+
+func (r *Registrar) certificate(ctx context.Context, arn string) (c Certificate, err error) {
+	err = r.cfg.DB.View(ctx, func(tx *store.Tx) error {
+		c, _, err = read(tx, arn)
+		return err
+	})
+	return c, err
 }
 
 func (r *Registrar) pair(ctx context.Context, arn string) (p Pair, err error) {

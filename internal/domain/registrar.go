@@ -13,11 +13,17 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
+// resolver asks the DNS of the world.
+type resolver interface {
+	CNAME(ctx context.Context, name string) (string, error)
+	caaLookup
+}
+
 // RegistrarConfig is what a Registrar needs.
 type RegistrarConfig struct {
 	DB           *store.DB
 	Certificates *Certificates
-	Resolver     *Resolver
+	Resolver     resolver
 	Issuer       CustomIssuer
 
 	// Publish returns when the front door routes by the store and shows its certificates.
@@ -230,6 +236,9 @@ func (r *Registrar) finish(d apprunner.CustomDomain, next time.Time, failed bool
 		a.failures = 0
 	} else if later := r.cfg.Now().Add(backOff(a.failures)); later.After(next) {
 		next = later
+	}
+	if end := d.CreatedAt.Add(r.cfg.ValidationTimeout + time.Second); d.Status != apprunner.DomainActive && end.Before(next) {
+		next = end // it fails then, whatever pause it is in
 	}
 	a.next = next
 	select {
