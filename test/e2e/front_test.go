@@ -25,7 +25,7 @@ type received struct {
 
 // TestFrontDoor: HTTPS by the installation's authority, plain HTTP redirected, headers as §19, unknown hosts refused.
 //
-// checklist: 52, 53, 181
+// checklist: 52, 53, 181, 184
 func TestFrontDoor(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
