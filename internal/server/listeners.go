@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // fdsVariable tells a child which inherited descriptor is which socket: "api=3,dns-udp=4".
@@ -35,7 +37,7 @@ func listen(c Config) (*sockets, error) {
 			err = errors.Join(err, fmt.Errorf("--%s %s: %w; choose another address with --%s", flag, addr, lerr, flag))
 			return addr
 		}
-		f, ferr := l.(*net.TCPListener).File()
+		f, ferr := shared(l.(*net.TCPListener))
 		err = errors.Join(err, ferr, l.Close())
 		s.files[name] = f
 		return l.Addr().String()
@@ -64,7 +66,7 @@ func (s *sockets) listenUDP(flag, name, addr string) error {
 		return fmt.Errorf("--%s %s: %w; choose another address with --%s", flag, addr, err, flag)
 	}
 	defer p.Close()
-	s.files[name], err = p.(*net.UDPConn).File()
+	s.files[name], err = shared(p.(*net.UDPConn))
 	return err
 }
 
@@ -78,6 +80,26 @@ func (s *sockets) edgeSockets() []string {
 		names = append(names, http3Socket)
 	}
 	return names
+}
+
+// shared is a descriptor of a socket to hand on. What net's own File gives turns the socket blocking whenever it is handed on, for those
+// too that accept on it at that moment.
+func shared(l interface{ File() (*os.File, error) }) (*os.File, error) {
+	f, err := l.File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	fd, derr := -1, error(nil)
+	err = raw.Control(func(own uintptr) { fd, derr = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = errors.Join(err, derr); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 func (s *sockets) close() {

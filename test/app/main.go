@@ -36,10 +36,11 @@ func main() {
 	}
 	time.Sleep(span("START_DELAY"))
 	if every := span("COUNT_EVERY"); every > 0 {
-		go count(every)
+		defer count(every)()
 	}
 	if err := serve(); err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		defer os.Exit(1)
 	}
 }
 
@@ -61,10 +62,23 @@ func span(name string) time.Duration {
 	return d
 }
 
-func count(every time.Duration) {
-	for n := 1; ; n++ {
-		fmt.Printf("count %d\n", n)
-		time.Sleep(every)
+// count prints numbers until it is told to stop, and then the last one once more: "counted 12".
+func count(every time.Duration) (stop func()) {
+	end, counted := make(chan struct{}), make(chan int)
+	go func() {
+		for n := 1; ; n++ {
+			fmt.Printf("count %d\n", n)
+			select {
+			case <-time.After(every):
+			case <-end:
+				counted <- n
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		fmt.Printf("counted %d\n", <-counted)
 	}
 }
 

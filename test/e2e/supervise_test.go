@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,23 +130,41 @@ func TestControlRestart(t *testing.T) {
 	load.Stop().Unharmed(t)
 	h.NoOrphans(t)
 	s.Pause(t)
-	time.Sleep(time.Second) // delivery may take up to 5 s; the last lines are what the next check looks at
-	all, err := s.Application()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) != 2 {
-		t.Errorf("%d instances have a log; want two", len(all))
-	}
+	all := wholeLogs(t, s, 2)
 	for stream, lines := range all {
 		inOrder(t, stream, lines)
 	}
+}
+
+// wholeLogs are the logs of all instances, n of them, which must have ended and told how far they had counted. Delivery takes up to 5 s
+// (§21).
+func wholeLogs(t *testing.T, s rig.Service, n int) map[string][]string {
+	t.Helper()
+	var all map[string][]string
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		var err error
+		if all, err = s.Application(); err != nil {
+			t.Fatal(err)
+		}
+		whole := 0
+		for _, lines := range all {
+			if len(lines) > 0 && strings.HasPrefix(lines[len(lines)-1], "counted ") {
+				whole++
+			}
+		}
+		if whole == n && len(all) == n {
+			return all
+		}
+	}
+	t.Fatalf("%d instances have a log; want %d that end with how far they counted:\n%v", len(all), n, all)
+	return nil
 }
 
 // inOrder checks that counted lines are all there. Those stored just before a kill may be stored again, all in a row.
 func inOrder(t *testing.T, stream string, lines []string) {
 	t.Helper()
 	next, again := 1, 0
+	last := lines[len(lines)-1]
 	for _, l := range lines {
 		text, ok := strings.CutPrefix(l, "count ")
 		if !ok {
@@ -161,7 +180,10 @@ func inOrder(t *testing.T, stream string, lines []string) {
 		}
 		next = max(next, n+1)
 	}
-	if next < 10 || again > 4*300/5 { // one batch is what is printed in 300 ms; there were four kills
+	if want := fmt.Sprint("counted ", next-1); last != want {
+		t.Errorf("%s: %d lines are stored, and the application says %q", stream, next-1, last)
+	}
+	if again > 4*300/5 { // one batch is what is printed in 300 ms; there were four kills
 		t.Errorf("%s: %d lines counted, %d of them twice", stream, next-1, again)
 	}
 	t.Logf("%s: %d lines counted, %d of them twice", stream, next-1, again)
