@@ -20,6 +20,7 @@ func (c *Control) CreateAutoScalingConfiguration(ctx context.Context, sc apprunn
 		return conf, err
 	}
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Quiet() // services keep the revision they have
 		if err := c.recordProvided(tx, sc, in.Name); err != nil {
 			return err
 		}
@@ -80,6 +81,7 @@ func (c *Control) ListServicesForAutoScalingConfiguration(ctx context.Context, s
 // UpdateDefaultAutoScalingConfiguration makes an active revision the one that new services get which name none (§12.5).
 func (c *Control) UpdateDefaultAutoScalingConfiguration(ctx context.Context, sc apprunner.Scope, arn string) (conf apprunner.AutoScalingConfiguration, err error) {
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Quiet() // services keep the revision they have
 		conf, err = c.autoScaling(tx, sc, arn)
 		switch {
 		case err != nil:
@@ -96,6 +98,7 @@ func (c *Control) UpdateDefaultAutoScalingConfiguration(ctx context.Context, sc 
 // DeleteAutoScalingConfiguration deletes one active revision: the named one, or the latest where the ARN names no revision (§12.7).
 func (c *Control) DeleteAutoScalingConfiguration(ctx context.Context, sc apprunner.Scope, arn string) (conf apprunner.AutoScalingConfiguration, err error) {
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Quiet() // services keep the revision they have
 		conf, err = c.autoScaling(tx, sc, arn)
 		switch {
 		case err != nil:
@@ -126,6 +129,7 @@ func (c *Control) DeleteAllAutoScalingRevisions(ctx context.Context, sc apprunne
 			"deleteAllRevisions is only possible with an ARN that ends in the name, without revision and id: %s.", apprunner.ARN{Scope: sc, Kind: a.Kind, Name: a.Name})
 	}
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Quiet() // services keep the revision they have
 		if err := c.recordProvided(tx, sc, a.Name); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ func (c *Control) CreateObservabilityConfiguration(ctx context.Context, sc appru
 		return conf, err
 	}
 	err := c.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Quiet() // services keep the revision they have
 		all, err := c.observabilities(tx, sc, "")
 		if err != nil {
 			return err
@@ -60,6 +61,7 @@ func (c *Control) ListObservabilityConfigurations(ctx context.Context, sc apprun
 // DeleteObservabilityConfiguration deletes one active revision: the named one, or the latest where the ARN names no revision.
 func (c *Control) DeleteObservabilityConfiguration(ctx context.Context, sc apprunner.Scope, arn string) (conf apprunner.ObservabilityConfiguration, err error) {
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Quiet() // services keep the revision they have
 		conf, err = c.observability(tx, sc, arn)
 		switch {
 		case err != nil:

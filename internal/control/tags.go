@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -48,12 +50,18 @@ func live(sc apprunner.Scope, r record, arn string, err error) (string, error) {
 	return r.Record().ARN, nil
 }
 
+// isExtra tells whether a tag is a setting: only these mean something to those who watch the store.
+func isExtra(key string) bool { return strings.HasPrefix(key, apprunner.ExtraPrefix) }
+
 // TagResource adds tags or replaces their values; it starts no operation (§10.5).
 func (c *Control) TagResource(ctx context.Context, sc apprunner.Scope, arn string, tags []apprunner.Tag) error {
 	if err := apprunner.CheckTags(tags); err != nil {
 		return err
 	}
 	return c.DB.Update(ctx, func(tx *store.Tx) error {
+		if !slices.ContainsFunc(tags, func(t apprunner.Tag) bool { return isExtra(t.Key) }) {
+			tx.Quiet()
+		}
 		full, err := c.taggable(tx, sc, arn)
 		if err != nil {
 			return err
@@ -75,6 +83,9 @@ func (c *Control) TagResource(ctx context.Context, sc apprunner.Scope, arn strin
 // UntagResource removes tags; keys that are not there are ignored (§10.5).
 func (c *Control) UntagResource(ctx context.Context, sc apprunner.Scope, arn string, keys []string) error {
 	return c.DB.Update(ctx, func(tx *store.Tx) error {
+		if !slices.ContainsFunc(keys, isExtra) {
+			tx.Quiet()
+		}
 		full, err := c.taggable(tx, sc, arn)
 		if err != nil {
 			return err

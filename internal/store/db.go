@@ -77,14 +77,17 @@ func (db *DB) Migrate(ctx context.Context, room string, steps []string) error {
 }
 
 // Update runs fn in a write transaction: all it does is kept when it returns nil, nothing otherwise. Watchers wake after the
-// commit. The hook of [AtCommit] runs in the same transaction.
+// commit, unless the transaction is [Tx.Quiet]. The hook of [AtCommit] runs in the same transaction.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	fn, note := hooked(ctx, fn)
-	if err := db.UpdateQuietly(ctx, fn); err != nil {
+	tx := &Tx{db: db}
+	if err := run(ctx, db.write, tx, fn); err != nil {
 		return err
 	}
 	note()
-	db.Wake()
+	if !tx.quiet {
+		db.Wake()
+	}
 	return nil
 }
 
@@ -137,10 +140,14 @@ type Tx struct {
 	db  *DB
 
 	snapshot bool // it only reads, and so sees nothing but what is committed
+	quiet    bool // nobody waits for what it writes
 }
 
 // Context is the context the transaction runs under.
 func (t *Tx) Context() context.Context { return t.ctx }
+
+// Quiet lets no watcher wake after the commit: nobody waits for what this transaction writes.
+func (t *Tx) Quiet() { t.quiet = true }
 
 // Exec runs a statement.
 func (t *Tx) Exec(query string, args ...any) error {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,7 +141,7 @@ func TestUniquePromises(t *testing.T) {
 	})
 	taken("a host of another domain", func(tx *store.Tx) error {
 		return errors.Join(
-			tx.InsertDomain(apprunner.NewCustomDomain("example.com", true, s.ARN(), "test", time.Now())),
-			tx.InsertDomain(apprunner.NewCustomDomain("www.example.com", false, s.ARN(), "test", time.Now())))
+			tx.InsertDomain(apprunner.NewCustomDomain("example.com", true, s, "test", strings.ToLower, time.Now())),
+			tx.InsertDomain(apprunner.NewCustomDomain("www.example.com", false, s, "test", strings.ToLower, time.Now())))
 	})
 }
