@@ -51,6 +51,7 @@ func (s *Server) welcomeYounger(w http.ResponseWriter, r *http.Request) {
 	s.kin.mu.Lock()
 	s.kin.younger = NewClient(in.Socket)
 	s.kin.mu.Unlock()
+	s.routing.icebox.await()
 	h := Handover{Table: s.routing.current.Load().table, Status: s.Status()}
 	s.publishing.Unlock()
 	s.addElder(r.Context(), &h.Status)
@@ -78,6 +79,13 @@ func (s *Server) inherit(ctx context.Context) error {
 		}
 	})
 	return nil
+}
+
+// alone tells whether no other edge may have requests at the targets of this one.
+func (s *Server) alone() bool {
+	s.kin.mu.Lock()
+	defer s.kin.mu.Unlock()
+	return !s.draining.Load() && s.kin.elder == nil && s.kin.younger == nil
 }
 
 // introduce makes this edge's socket known to an elder edge.

@@ -27,6 +27,7 @@ type routing struct {
 	hub     *hub
 	limits  *Limits
 	ask     probe
+	icebox  *icebox
 
 	mu       sync.Mutex // one switch at a time
 	services map[string]*service
@@ -42,7 +43,7 @@ type parsedCert struct {
 }
 
 func newRouting(ctx context.Context, h *hub, limits *Limits, ask probe) *routing {
-	r := &routing{hub: h, limits: limits, ask: ask, services: map[string]*service{}, base: ctx}
+	r := &routing{hub: h, limits: limits, ask: ask, services: map[string]*service{}, base: ctx, icebox: &icebox{}}
 	r.current.Store(&snapshot{})
 	return r
 }
@@ -71,7 +72,7 @@ func (r *routing) apply(t Table, trust bool) error {
 		named[route.ServiceARN] = true
 		s := r.services[route.ServiceARN]
 		if s == nil {
-			s = &service{arn: route.ServiceARN, hub: r.hub, limits: r.limits, backends: map[string]*backend{}}
+			s = &service{arn: route.ServiceARN, routing: r, hub: r.hub, limits: r.limits, backends: map[string]*backend{}}
 			r.services[route.ServiceARN] = s
 		}
 		r.change(s, &route, trust)
@@ -124,8 +125,10 @@ func (r *routing) change(s *service, route *Route, trust bool) {
 		if b == nil || b.address != t.Address {
 			b = r.newBackend(s, t, trust)
 		}
-		b.phase = t.Phase
-		if b.phase != Draining {
+		if t.Phase != Reserve || b.told != Reserve || b.phase == Draining {
+			b.phase, b.sleepless = t.Phase, false
+		} // else it may have been roused
+		if b.told = t.Phase; b.phase != Draining {
 			b.drainedAt = time.Time{}
 		}
 		targets = append(targets, b)
@@ -139,14 +142,14 @@ func (r *routing) change(s *service, route *Route, trust bool) {
 // newBackend makes the state of a target that is new to this edge.
 func (r *routing) newBackend(s *service, t Target, trust bool) *backend {
 	health := Unknown
-	if trust && t.Phase == Active {
+	if t.Phase == Reserve || trust && t.Phase == Active {
 		health = Healthy
 	}
 	if old := s.backends[t.InstanceID]; old != nil {
 		old.drain()
 	}
 	b := &backend{id: t.InstanceID, address: t.Address, service: s, poke: make(chan struct{}, 1), judge: newJudge(time.Now(), health)}
-	b.pool.limit = r.limits.UpstreamIdleConns
+	b.pool.limit, b.rest = r.limits.UpstreamIdleConns, unsure
 	s.backends[t.InstanceID] = b
 	return b
 }
@@ -158,13 +161,10 @@ func (r *routing) settle(s *service) {
 		keep[b] = true
 		if b.phase == Draining {
 			b.drain()
-			continue
+		} else if b.rest != frozen && b.rest != freezing {
+			r.watch(s, b)
 		}
-		if b.stop == nil {
-			ctx, cancel := context.WithCancel(r.base)
-			b.stop = cancel
-			r.checks.Go(func() { s.check(ctx, b, r.ask) })
-		}
+		s.tend(b)
 	}
 	for _, b := range s.backends {
 		if !keep[b] {
@@ -180,6 +180,20 @@ func (b *backend) drain() {
 	if b.drainedAt.IsZero() {
 		b.drainedAt = time.Now()
 	}
+	b.unwatch()
+}
+
+// watch starts the checks of b unless they run.
+func (r *routing) watch(s *service, b *backend) {
+	if b.stop == nil {
+		ctx, cancel := context.WithCancel(r.base)
+		b.stop = cancel
+		r.checks.Go(func() { s.check(ctx, b, r.ask) })
+	}
+}
+
+// unwatch ends the checks of b.
+func (b *backend) unwatch() {
 	if b.stop != nil {
 		b.stop()
 		b.stop = nil

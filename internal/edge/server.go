@@ -44,7 +44,9 @@ type Config struct {
 	StdHTTP2 bool
 	// AccessDir is where lines about requests wait to be collected ([Collect]); empty writes none.
 	AccessDir string
-	Log       *slog.Logger
+	// Freezer freezes targets in reserve and thaws them; nil: they run on.
+	Freezer freezer
+	Log     *slog.Logger
 }
 
 // Server is one edge.
@@ -99,6 +101,7 @@ func New(cfg Config) (*Server, error) {
 	s.access = newSpool(cfg.AccessDir, cfg.Log)
 	s.crew.now = s.now
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
+	s.routing.icebox = &icebox{freezer: cfg.Freezer, alone: s.alone, base: ctx, log: cfg.Log}
 	s.tlsConfig = s.routing.tlsConfig()
 	var err error
 	if s.std, err = newStdFront(s); err != nil {

@@ -13,8 +13,10 @@ import (
 type service struct {
 	counters counters
 	arn      string
+	routing  *routing
 	hub      *hub
 	limits   *Limits
+	conns    atomic.Int64           // connections of clients whose first request was for it
 	policy   atomic.Pointer[policy] // nil: none
 
 	mu       sync.Mutex
@@ -36,13 +38,19 @@ type backend struct {
 	pool        upstreamPool
 	verbose     atomic.Bool // the last answer was a long one, and so the next may be
 
-	phase      Phase
+	phase      Phase     // the table's, but Active for one in reserve that is needed
+	told       Phase     // the table's
 	drainedAt  time.Time // when draining began
 	judge      judge
 	suspicious bool
 	inFlight   int
 	stop       context.CancelFunc // ends the checker; nil when none runs
 	poke       chan struct{}      // wakes the checker
+
+	rest      rest
+	nap       *time.Timer   // freezes it
+	sleepless bool          // cannot be frozen
+	up        chan struct{} // closed when it is awake; nil when nobody waits for that
 }
 
 // waiter is a request that waits for a place. A place or a failure is sent exactly once, by whoever takes it off the line.
@@ -62,7 +70,7 @@ type waitEnder interface{ waitEnd() <-chan struct{} }
 // are full, and up to Route.Hold when none is healthy. Who gets a backend must release it.
 func (s *service) claim(who waitEnder) claim {
 	s.mu.Lock()
-	c := s.take(nil)
+	c := s.seek(len(s.waiters) + 1)
 	patience := s.patience(c)
 	if patience == 0 || len(s.waiters) >= cmp.Or(c.route.QueueLength, s.limits.QueueLength) {
 		s.mu.Unlock()
@@ -140,11 +148,16 @@ func (s *service) shortage() *failure {
 	return failNoInstance
 }
 
-// claimOther takes a place at another instance than avoid, without waiting: for the one retry of a broken request.
+// claimOther takes a place at another instance than avoid, without waiting for more than one of the reserve: for the one retry of a
+// broken request.
 func (s *service) claimOther(avoid *backend) *backend {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.take(avoid).backend
+	b := s.take(avoid).backend
+	s.mu.Unlock()
+	if b == nil {
+		b = s.rouseFor(avoid)
+	}
+	return b
 }
 
 // take chooses and counts under the lock. Requests that wait go first.
@@ -178,7 +191,7 @@ func (s *service) choose(avoid *backend) (*backend, *failure) {
 		if b.phase != Active || b.judge.health != Healthy || b == avoid {
 			continue
 		}
-		if b.inFlight >= s.route.MaxConcurrency {
+		if b.inFlight >= s.route.MaxConcurrency || b.rest != awake {
 			full = true
 			continue
 		}
@@ -212,9 +225,11 @@ func (s *service) release(b *backend) {
 	if len(s.waiters) > 0 {
 		s.serveWaiters()
 	}
-	gone := b.inFlight == 0 && b.phase != Active && b.phase != Standby
+	gone := b.inFlight == 0 && b.phase == Draining
 	if gone {
 		s.forget(b)
+	} else if b.phase == Reserve {
+		s.tend(b)
 	}
 	s.mu.Unlock()
 	if gone {
@@ -239,7 +254,7 @@ func (s *service) forget(b *backend) {
 // serveWaiters gives places to those who wait, as far as there are any, or the reason why there never will be one.
 func (s *service) serveWaiters() {
 	for len(s.waiters) > 0 {
-		c := s.take(nil)
+		c := s.seek(len(s.waiters))
 		if s.patience(c) > 0 {
 			return
 		}
@@ -305,5 +320,6 @@ func (b *backend) status() TargetStatus {
 		LastCheck:    b.judge.lastCheck,
 		HealthySince: b.judge.healthySince,
 		InFlight:     b.inFlight,
+		Frozen:       b.rest != awake,
 	}
 }

@@ -48,6 +48,8 @@ type TargetStatus struct {
 	// HealthySince is when the target became healthy; zero while it is not.
 	HealthySince time.Time
 	InFlight     int
+	// Frozen tells that its processes stand still, or may do so; it is not checked then.
+	Frozen bool
 }
 
 // Counters are the figures of one service since the edge started; all but InFlight and Waiting only grow.

@@ -84,8 +84,11 @@ type Phase string
 
 // The values of [Phase].
 const (
-	// Standby targets are health-checked and get no requests: the new set of a deployment, or a spare.
+	// Standby targets are health-checked and get no requests: the new set of a deployment.
 	Standby Phase = "standby"
+	// Reserve targets are healthy and get requests only when the active ones have no place left. An edge that can freezes them
+	// meanwhile. One that got requests shows as Active in the [Status], and stays so until a table names another phase for it.
+	Reserve Phase = "reserve"
 	// Active targets get requests while they are healthy.
 	Active Phase = "active"
 	// Draining targets finish the requests they have and get no new ones.
@@ -214,7 +217,7 @@ func (r Route) validateTargets() error {
 			return fmt.Errorf("target %s: address %q is not ip:port", t.InstanceID, t.Address)
 		}
 		switch t.Phase {
-		case Standby, Active, Draining:
+		case Standby, Reserve, Active, Draining:
 		default:
 			return fmt.Errorf("target %s: unknown phase %q", t.InstanceID, t.Phase)
 		}
