@@ -28,6 +28,7 @@ type Certificate struct {
 	Hosts    []string // the first is the certificate's name
 	Records  []apprunner.ValidationRecord
 	Imported bool
+	Standing bool // of the installation itself, see [Standing]
 	Status   CertificateStatus
 	Reason   string // why it failed, or why the last try to make it or to renew it did; for people
 

@@ -35,6 +35,9 @@ func choresOf(domains []apprunner.CustomDomain, all []Certificate, now time.Time
 	}
 	for _, c := range all {
 		known[c.ARN] = true
+		if c.Standing {
+			continue
+		}
 		if _, is := linked[c.ARN]; !is && !c.Imported {
 			out.letGo(c, now, keep)
 			continue

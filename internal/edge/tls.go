@@ -16,23 +16,38 @@ var modernSuites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// tlsConfig is how clients are met. One configuration serves for as long as the edge lives, so crypto/tls gives its session tickets a new
-// key each day and forgets keys after a week.
-func (r *routing) tlsConfig() *tls.Config {
-	proof := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{protoACME}, GetCertificate: r.proof, SessionTicketsDisabled: true}
-	return &tls.Config{
-		MinVersion:                  tls.VersionTLS12,
-		CipherSuites:                modernSuites,
-		NextProtos:                  []string{http2.NextProtoTLS, "http/1.1"},
-		GetCertificate:              r.certificate,
+// ModernTLS is how this product meets clients over TLS: 1.2 and 1.3, forward secret suites only. Session tickets go to clients of TLS 1.3
+// alone, whose resumed sessions have keys of their own; a ticket of TLS 1.2 would let whoever gets hold of its key read what was said
+// before. crypto/tls gives tickets a new key each day, and forgets keys after a week, for as long as one configuration serves: make one
+// and keep it.
+func ModernTLS(protocols []string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
+	c := &tls.Config{
+		MinVersion: tls.VersionTLS12, CipherSuites: modernSuites, NextProtos: protocols, GetCertificate: certificate,
 		DynamicRecordSizingDisabled: true, // answers are written whole; small records would only cost
-		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-			if slices.Equal(hello.SupportedProtos, []string{protoACME}) {
-				return proof, nil
-			}
-			return nil, nil //nolint:nilnil // the configuration itself
-		},
 	}
+	old := c.Clone()
+	old.MaxVersion, old.SessionTicketsDisabled = tls.VersionTLS12, true
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+			return old, nil
+		}
+		return nil, nil //nolint:nilnil // the configuration itself
+	}
+	return c
+}
+
+// tlsConfig is ModernTLS that answers challenges of certificate authorities too.
+func (r *routing) tlsConfig() *tls.Config {
+	c := ModernTLS([]string{http2.NextProtoTLS, "http/1.1"}, r.certificate)
+	proof := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: modernSuites, NextProtos: []string{protoACME}, GetCertificate: r.proof, SessionTicketsDisabled: true}
+	usual := c.GetConfigForClient
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Equal(hello.SupportedProtos, []string{protoACME}) {
+			return proof, nil
+		}
+		return usual(hello)
+	}
+	return c
 }
 
 // Challenge answers a certificate authority that wants to see whether a host name leads here (ACME).

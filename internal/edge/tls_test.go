@@ -3,8 +3,10 @@ package edge
 import (
 	"crypto/tls"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -62,7 +64,87 @@ func TestChallengesOfAuthorities(t *testing.T) {
 	if _, err := conf.GetCertificate(hello); err == nil {
 		t.Error("a challenge without a certificate is answered in the handshake")
 	}
-	if conf, err := f.edge.routing.tlsConfig().GetConfigForClient(&tls.ClientHelloInfo{SupportedProtos: []string{protoACME, "h2"}}); conf != nil || err != nil {
+	both := &tls.ClientHelloInfo{SupportedProtos: []string{protoACME, "h2"}, SupportedVersions: []uint16{tls.VersionTLS13}}
+	if conf, err := f.edge.routing.tlsConfig().GetConfigForClient(both); conf != nil || err != nil {
 		t.Error("a client that speaks other protocols too gets the configuration for challenges")
+	}
+}
+
+// modernServer answers 404 over TLS as clients of the edge meet it, with a certificate for an RSA key.
+func modernServer(t *testing.T, protocols []string) *httptest.Server {
+	t.Helper()
+	donor := httptest.NewTLSServer(nil)
+	donor.Close()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.TLS = ModernTLS(protocols, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &donor.TLS.Certificates[0], nil })
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// scanned is a client's way to ask.
+type scanned struct {
+	min, max uint16
+	suites   []uint16
+}
+
+// Every version and suite that crypto/tls can speak is asked for; only the modern ones are agreed on.
+func TestTLSScan(t *testing.T) {
+	srv := modernServer(t, []string{"h2", "http/1.1"})
+	agree := func(s scanned) (tls.ConnectionState, error) {
+		c, err := tls.Dial("tcp", srv.Listener.Addr().String(), &tls.Config{
+			InsecureSkipVerify: true, MinVersion: s.min, MaxVersion: s.max, CipherSuites: s.suites, ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		})
+		if err != nil {
+			return tls.ConnectionState{}, err
+		}
+		defer c.Close()
+		return c.ConnectionState(), nil
+	}
+	all := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
+	modern := map[uint16]bool{}
+	for _, id := range modernSuites {
+		modern[id] = true
+	}
+	for _, version := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12} {
+		for _, suite := range all {
+			st, err := agree(scanned{version, version, []uint16{suite.ID}})
+			// The test server's key is RSA: suites for other keys cannot be agreed on here.
+			want := version == tls.VersionTLS12 && modern[suite.ID] && strings.Contains(suite.Name, "RSA")
+			if (err == nil) != want || err == nil && st.CipherSuite != suite.ID {
+				t.Errorf("%s with %s: agreed on %s, %v", tls.VersionName(version), suite.Name, tls.CipherSuiteName(st.CipherSuite), err)
+			}
+		}
+	}
+	if st, err := agree(scanned{tls.VersionTLS13, tls.VersionTLS13, nil}); err != nil || st.Version != tls.VersionTLS13 {
+		t.Errorf("TLS 1.3: %v", err)
+	}
+}
+
+// Sessions are resumed in TLS 1.3 only.
+func TestSessionTickets(t *testing.T) {
+	srv := modernServer(t, []string{"http/1.1"})
+	for version, want := range map[uint16]bool{tls.VersionTLS12: false, tls.VersionTLS13: true} {
+		tr := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+			InsecureSkipVerify: true, MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		}}
+		resumed := false
+		for range 3 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := tr.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			resumed = res.TLS.DidResume
+		}
+		if resumed != want {
+			t.Errorf("%s: resumed %v", tls.VersionName(version), resumed)
+		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"slipway.dev/slipway/internal/edge"
 )
 
 // apiTLS tells whether the API listener speaks TLS: on every address but a loopback one, and wherever a certificate is given (§1.1).
@@ -67,16 +69,14 @@ func (c Config) apiPermits() []string {
 	return c.apiNames()
 }
 
-// apiServerTLS is the configuration of the API listener. Go's own defaults offer TLS 1.2 and 1.3 with forward-secret suites only.
+// apiServerTLS is the configuration of the API listener.
 func (s *System) apiServerTLS() *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	certificate := func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.ownCertificate(hello.Context()) }
 	if s.conf.APICert != "" {
 		given := &givenCertificate{cert: s.conf.APICert, key: s.conf.APIKey}
-		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return given.get() }
-		return c
+		certificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return given.get() }
 	}
-	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) { return s.ownCertificate(hello.Context()) }
-	return c
+	return edge.ModernTLS([]string{"h2", "http/1.1"}, certificate)
 }
 
 // ownCertificate is one of the local CA, which keeps it fresh.

@@ -5,7 +5,10 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/domain"
@@ -26,7 +29,21 @@ func (s *System) openDomains(context.Context) error {
 		Publish: s.work.Publish, Tell: s.tellService, ValidationTimeout: s.conf.ValidationTimeout, Keep: s.conf.CertificateRetention,
 		Now: time.Now, Log: s.log,
 	})
+	// No authority but the own one makes certificates for names that exist on one machine only.
+	if s.names.acme = s.conf.ACMEDirectory != "" && !strings.HasSuffix("."+s.conf.Domain, ".localhost"); s.names.acme {
+		s.standing = &domain.Standing{Certificates: s.names.custom, Issuer: issuer, Wanted: s.names.wildcards, Now: time.Now, Log: s.log}
+	}
 	return err
+}
+
+// runDomains looks after all names until ctx ends.
+func (s *System) runDomains(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.domains.Run(ctx) })
+	if s.standing != nil {
+		g.Go(func() error { return s.standing.Run(ctx) })
+	}
+	return g.Wait()
 }
 
 // customIssuer is who makes certificates for custom domains.

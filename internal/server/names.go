@@ -26,6 +26,7 @@ type names struct {
 	ca        *domain.CA
 	suffix    string
 	region    string // the installation's own
+	acme      bool   // default domains have certificates of the ACME authority
 	regions   atomic.Pointer[[]string]
 	directory domain.Directory
 	custom    *domain.Certificates
@@ -83,12 +84,11 @@ func reachable(a netip.Addr) []netip.Addr {
 func (n *names) Certificates(ctx context.Context) ([]edge.Certificate, error) {
 	var list []edge.Certificate
 	for _, region := range *n.regions.Load() {
-		hosts := []string{"*." + region + "." + n.suffix}
-		cert, key, err := n.ca.Certificate(ctx, hosts)
+		c, err := n.certificateOf(ctx, region)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, edge.Certificate{Hosts: hosts, CertPEM: cert, KeyPEM: key})
+		list = append(list, c)
 	}
 	custom, err := n.custom.Served(ctx)
 	if err != nil {
@@ -98,6 +98,32 @@ func (n *names) Certificates(ctx context.Context) ([]edge.Certificate, error) {
 		list = append(list, edge.Certificate{Hosts: c.Hosts, CertPEM: c.Chain, KeyPEM: c.Key})
 	}
 	return list, nil
+}
+
+// certificateOf is the one for a region's default domains: of the ACME authority where there is one, else of the local CA.
+func (n *names) certificateOf(ctx context.Context, region string) (edge.Certificate, error) {
+	c := edge.Certificate{Hosts: []string{n.wildcard(region)}}
+	p, found, err := n.custom.Own(ctx, c.Hosts[0])
+	if err != nil {
+		return c, fmt.Errorf("certificate of the default domains: %w", err)
+	}
+	if c.CertPEM, c.KeyPEM = p.Chain, p.Key; found && n.acme {
+		return c, nil
+	}
+	c.CertPEM, c.KeyPEM, err = n.ca.Certificate(ctx, c.Hosts)
+	return c, err
+}
+
+// wildcard is the name that stands for all default domains of a region.
+func (n *names) wildcard(region string) string { return "*." + region + "." + n.suffix }
+
+// wildcards are those of all regions in use.
+func (n *names) wildcards() []string {
+	list := slices.Clone(*n.regions.Load())
+	for i, region := range list {
+		list[i] = n.wildcard(region)
+	}
+	return list
 }
 
 // refresh reads which names and regions are in use.

@@ -48,8 +48,10 @@ type System struct {
 	edge    *edge.Client
 	names   *names
 	domains *domain.Registrar
-	creds   *iam.InstanceEndpoint
-	front   *front
+	// standing is nil without an ACME authority
+	standing *domain.Standing
+	creds    *iam.InstanceEndpoint
+	front    *front
 
 	closers []func() error
 }

@@ -95,7 +95,8 @@ func TestACMEAtTheFrontDoor(t *testing.T) {
 		t.Run(challenge, func(t *testing.T) {
 			t.Parallel()
 			pebble := rig.NewPebble(t)
-			h := newNamesHouse(t, "--acme-directory", pebble.Directory, "--acme-ca", pebble.CAFile, "--acme-challenge", challenge)
+			h := newNamesHouse(t, "--acme-directory", pebble.Directory, "--acme-ca", pebble.CAFile, "--acme-challenge", challenge, "--domain", "apps.example.net")
+			h.dns.Delegate("apps.example.net", h.Env["SLIPWAY_DNS"])
 			s := h.Create(t, "acme-front", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 			pebble.Start(t, h.dns, h.House)
 			h.dns.Set(t, "a.example.com. 60 CNAME "+s.Host()+".")
@@ -105,6 +106,8 @@ func TestACMEAtTheFrontDoor(t *testing.T) {
 			h.until(t, s, "a.example.com", "ACTIVE")
 			h.byPebble(t, "a.example.com")
 			h.byPebble(t, "www.a.example.com")
+			eventually(t, "default domains have a certificate of the authority", func() bool { return strings.Contains(h.leaf(t, s.Host()).Issuer.CommonName, "Pebble") })
+			h.byPebble(t, s.Host())
 		})
 	}
 }
