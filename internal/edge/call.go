@@ -128,6 +128,18 @@ func (x *call) empty() {
 // text views bytes as a string without copying. The bytes stay as they are for as long as the string is used.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// find finds the service that is meant, and books the connection there.
+func (x *call) find(cc *clientConn) *failure {
+	x.service = x.s.routing.lookup(text(x.req.host))
+	switch {
+	case x.service == nil:
+		return failUnknownHost
+	case !cc.belongTo(x.service):
+		return failConns
+	}
+	return nil
+}
+
 // forward claims a place, asks an instance and passes its answer on, unless the policy of the service refuses the request.
 func (x *call) forward() outcome {
 	if p := x.service.policy.Load(); p != nil {

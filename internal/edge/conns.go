@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 type conns struct {
 	mu   sync.Mutex
 	open map[*clientConn]struct{}
+	from map[netip.Addr]int // how many of them are from where; see origin
 	// empty is closed when the last one went, once somebody waits for that.
 	empty chan struct{}
 }
@@ -23,20 +25,71 @@ type clientConn struct {
 	net.Conn
 	books  *conns
 	closed atomic.Bool
-	tls    uint16                 // version, once agreed on; 0 without TLS
-	h1     atomic.Pointer[h1Conn] // while served by the own HTTP/1.1 path
-	h2     atomic.Pointer[h2Conn] // while served by the own HTTP/2 front
+	tls    uint16 // version, once agreed on; 0 without TLS
+	origin netip.Addr
+	of     atomic.Pointer[service] // of the first request
+	h1     atomic.Pointer[h1Conn]  // while served by the own HTTP/1.1 path
+	h2     atomic.Pointer[h2Conn]  // while served by the own HTTP/2 front
 }
 
-func (c *conns) add(nc net.Conn) *clientConn {
-	cc := &clientConn{Conn: nc, books: c}
+// add books nc; nil when there are too many, at all or from the same place.
+func (c *conns) add(nc net.Conn, l *Limits) *clientConn {
+	cc := &clientConn{Conn: nc, books: c, origin: origin(nc.RemoteAddr())}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.open == nil {
-		c.open = map[*clientConn]struct{}{}
+		c.open, c.from = map[*clientConn]struct{}{}, map[netip.Addr]int{}
+	}
+	if len(c.open) >= l.Conns || c.from[cc.origin] >= l.ConnsPerAddress {
+		return nil
 	}
 	c.open[cc] = struct{}{}
-	c.mu.Unlock()
+	c.from[cc.origin]++
 	return cc
+}
+
+// origin is where a connection comes from, as far as one party may be behind it: an address, or a /64 of IPv6.
+func origin(a net.Addr) netip.Addr {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	ip := tcp.AddrPort().Addr().Unmap()
+	if ip.Is6() {
+		net64, _ := ip.WithZone("").Prefix(64)
+		return net64.Addr()
+	}
+	return ip
+}
+
+// remove takes cc off the books; under the lock.
+func (c *conns) remove(cc *clientConn) {
+	delete(c.open, cc)
+	if c.from[cc.origin]--; c.from[cc.origin] <= 0 {
+		delete(c.from, cc.origin)
+	}
+	if s := cc.of.Load(); s != nil {
+		s.conns.Add(-1)
+	}
+}
+
+// belongTo books the connection at the service of its first request; false when that has too many.
+func (cc *clientConn) belongTo(s *service) bool {
+	if cc.of.Load() != nil {
+		return true
+	}
+	c := cc.books
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, open := c.open[cc]; !open || cc.of.Load() != nil {
+		return true
+	}
+	if s.conns.Add(1) > int64(s.limits.ConnsPerService) {
+		s.conns.Add(-1)
+		return false
+	}
+	cc.of.Store(s)
+	return true
 }
 
 // Close closes the connection.
@@ -47,7 +100,7 @@ func (cc *clientConn) Close() error {
 	err := cc.Conn.Close()
 	c := cc.books
 	c.mu.Lock()
-	delete(c.open, cc)
+	c.remove(cc)
 	if len(c.open) == 0 && c.empty != nil {
 		close(c.empty)
 		c.empty = nil

@@ -47,8 +47,9 @@ func (c *h1Conn) readBody(n int) *failure {
 		c.w = copy(bigger, c.in[c.r:c.w])
 		c.in, c.r = bigger, 0
 	}
+	by := c.s.now() + c.s.limits.BodyRead
 	for c.w-c.r < n {
-		c.enter(phaseBody, c.s.now()+c.s.limits.ClientStall, nil)
+		c.enter(phaseBody, min(c.s.now()+c.s.limits.ClientStall, by), nil)
 		m, err := c.nc.Read(c.in[c.w:])
 		c.w += m
 		if err != nil && c.w-c.r < n {

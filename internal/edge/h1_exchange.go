@@ -54,13 +54,17 @@ func (x *h1Exchange) serve(end int, f *failure) outcome {
 	if x.req.minor == 0 {
 		x.protocol = "HTTP/1.0"
 	}
+	if len(x.req.target) > c.s.limits.TargetBytes {
+		x.req.close = true
+		return x.refuse(failTarget)
+	}
 	if x.foreign() {
 		return toStd
 	}
 	c.r = end
-	x.service = c.s.routing.lookup(text(x.req.host))
-	if x.service == nil {
-		return x.refuse(failUnknownHost)
+	if f := x.find(c.cc); f != nil {
+		x.req.close = x.req.close || f == failConns
+		return x.refuse(f)
 	}
 	if f := x.takeBody(); f != nil {
 		x.req.close = true

@@ -48,7 +48,7 @@ func FuzzHTTP2(f *testing.F) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.serveH2(s.conns.add(server), server)
+			s.serveH2(s.conns.add(server, &s.limits), server)
 		}()
 		var start bytes.Buffer
 		start.WriteString(http2.ClientPreface)

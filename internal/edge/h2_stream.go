@@ -44,6 +44,7 @@ type h2Stream struct {
 	hungry     time.Duration // waits for the body since; 0: does not
 	stalled    bool          // the body did not come
 	patient    bool          // it may take its time
+	bodyBy     time.Duration // when a small body has to be there; 0: no more
 	end        chan struct{} // closed with reset; nil unless asked for
 }
 
@@ -90,9 +91,11 @@ func (st *h2Stream) serve() outcome {
 	if st.fault != nil {
 		return st.refuse(st.fault)
 	}
-	st.service = st.s.routing.lookup(text(st.req.host))
-	if st.service == nil {
-		return st.refuse(failUnknownHost)
+	if len(st.req.target) > st.s.limits.TargetBytes {
+		return st.refuse(failTarget)
+	}
+	if f := st.find(st.c.cc); f != nil {
+		return st.refuse(f)
 	}
 	if f := st.takeBody(); f != nil {
 		return st.refuse(f)
@@ -160,12 +163,13 @@ func (st *h2Stream) waitEnd() <-chan struct{} {
 
 // watch looks at the times of the stream; under the connection's lock.
 func (st *h2Stream) watch(now time.Duration) {
-	if st.hungry > 0 && now-st.hungry > st.s.limits.ClientStall && !st.stalled && !st.patient {
+	late := st.hungry > 0 && now-st.hungry > st.s.limits.ClientStall && !st.patient || st.bodyBy > 0 && now > st.bodyBy
+	if late && !st.stalled {
 		st.stalled = true
 		st.cond.Broadcast()
 	}
 	st.clk.mu.Lock()
-	late := st.clk.due > 0 && now >= st.clk.due && st.clk.expired == nil
+	late = st.clk.due > 0 && now >= st.clk.due && st.clk.expired == nil
 	if late {
 		st.clk.expire(st.clk.phase.lateness())
 	}
@@ -200,6 +204,8 @@ func (st *h2Stream) takeBody() *failure {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	whole := st.req.length >= 0 && st.req.length <= smallBody && !st.req.expect
+	st.bodyBy = st.start + st.s.limits.BodyRead
+	defer func() { st.bodyBy = 0 }()
 	for whole && !st.recvClosed {
 		if err := st.bodyOver(); err != nil {
 			return failSlowBody // or nobody is there to be told

@@ -31,8 +31,11 @@ func (s *Server) acceptAll(l net.Listener, serve func(*clientConn)) error {
 		nc, err := l.Accept()
 		if err == nil {
 			wait = 0
-			cc := s.conns.add(nc)
-			go serve(cc)
+			if cc := s.conns.add(nc, &s.limits); cc != nil {
+				go serve(cc)
+			} else {
+				nc.Close()
+			}
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {

@@ -9,15 +9,16 @@ import (
 // Config is every setting of an installation. Each has a flag, an environment variable SLIPWAY_… and a key in the one YAML
 // file; the zero value of a setting means its default (see [Config.WithDefaults]). Addresses are host:port; port 0 takes a free one.
 type Config struct {
-	DataDir   string // default /var/lib/slipway for root, else $XDG_DATA_HOME/slipway
-	APIAddr   string // every AWS API, the registry, git; default 127.0.0.1:7700; TLS where it is no loopback address
-	HTTPSAddr string // the applications; default 127.0.0.1:8443
-	HTTPAddr  string // redirects to HTTPS; default 127.0.0.1:8080
-	HTTP3     bool   // serve HTTP/3 on the UDP port of HTTPSAddr too; default false
-	DNSAddr   string // authoritative DNS of Domain; default 127.0.0.1:5300
-	Domain    string // suffix of default domains; default apprunner.localhost
-	Region    string // default us-east-1
-	Account   string // 12 digits; default 123456789012
+	DataDir    string // default /var/lib/slipway for root, else $XDG_DATA_HOME/slipway
+	APIAddr    string // every AWS API, the registry, git; default 127.0.0.1:7700; TLS where it is no loopback address
+	HTTPSAddr  string // the applications; default 127.0.0.1:8443
+	HTTPAddr   string // redirects to HTTPS; default 127.0.0.1:8080
+	HTTP3      bool   // serve HTTP/3 on the UDP port of HTTPSAddr too; default false
+	EdgeLimits string // limits of the edge that differ from their defaults, as [edge.ParseLimits] reads them
+	DNSAddr    string // authoritative DNS of Domain; default 127.0.0.1:5300
+	Domain     string // suffix of default domains; default apprunner.localhost
+	Region     string // default us-east-1
+	Account    string // 12 digits; default 123456789012
 
 	APICert  string   // certificate chain of the API listener (PEM file); "" takes one of the local CA where TLS is needed
 	APIKey   string   // its key

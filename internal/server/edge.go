@@ -48,6 +48,10 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 			return err
 		}
 	}
+	limits, err := edge.ParseLimits(c.EdgeLimits)
+	if err != nil {
+		return fmt.Errorf("--edge-limits: %w", err)
+	}
 	socket := c.edgeFile(os.Getpid(), "sock")
 	control, err := edge.ListenControl(socket)
 	if err != nil {
@@ -65,7 +69,7 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 		return fmt.Errorf("edge: %w", err)
 	}
 	s, err := edge.New(edge.Config{
-		HTTPS: https, HTTP: http, HTTP3: http3, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log,
+		HTTPS: https, HTTP: http, HTTP3: http3, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Limits: limits, Log: log,
 		Socket: socket, Elder: os.Getenv(elderVariable), Ready: report.ready,
 	})
 	if err != nil {

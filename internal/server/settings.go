@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/edge"
 )
 
 // setting is one row of the table of settings. Its name is the flag without dashes and the key in the file; the environment
@@ -106,6 +107,7 @@ func settings() []setting {
 			}
 			return "true"
 		}),
+		text("edge-limits", "what clients may cost (docs/limits.md)", "", "limits such as head-bytes=32768 client-idle=30s", edgeLimits, func(c *Config) *string { return &c.EdgeLimits }),
 		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
 		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
 		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),
@@ -145,6 +147,11 @@ func settings() []setting {
 			return slices.Contains([]string{"debug", "info", "warn", "error"}, s)
 		}, func(c *Config) *string { return &c.LogLevel }),
 	})
+}
+
+func edgeLimits(s string) bool {
+	_, err := edge.ParseLimits(s)
+	return err == nil
 }
 
 // fileSetting makes a setting of a file that may be left out.
