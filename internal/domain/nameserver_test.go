@@ -136,6 +136,42 @@ func TestNameserverAnswers(t *testing.T) {
 	}
 }
 
+// Where the front door is known by a name, hosts are aliases of it; challenges stay where they are.
+func TestHostsMayBeAliases(t *testing.T) {
+	d := directory()
+	remove := d.SetChallenge("_1.abc.acm-validations.apprunner.localhost.", "proof")
+	d.SetChallenge("_acme-challenge.us-east-1.apprunner.localhost", "other")
+	z := newZone(NameserverConfig{Suffix: "apprunner.localhost", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Names: d, Alias: "door.example.com"}, 1)
+	answer := func(name string, qtype uint16) string {
+		return summary(z.answer(t.Context(), new(dns.Msg).SetQuestion(name+".apprunner.localhost.", qtype)))
+	}
+	for name, want := range map[string]string{
+		"abc.us-east-1": "NOERROR door.example.com.", "ns1": "NOERROR 192.0.2.1", "us-east-1": "NOERROR", "x.us-east-1": "NXDOMAIN",
+	} {
+		if got := answer(name, dns.TypeA); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if got := answer("abc.us-east-1", dns.TypeCNAME); got != "NOERROR door.example.com." {
+		t.Error(got)
+	}
+	if got := answer("_1.abc.acm-validations", dns.TypeTXT); got != `NOERROR "proof"` {
+		t.Error(got)
+	}
+	if got := answer("_acme-challenge.us-east-1", dns.TypeTXT); got != `NOERROR "other"` {
+		t.Error(got)
+	}
+	remove()
+	remove()
+	d.Replace(map[string]Node{})
+	if got := answer("_1.abc.acm-validations", dns.TypeTXT); got != "NXDOMAIN" {
+		t.Error(got)
+	}
+	if got := answer("_acme-challenge.us-east-1", dns.TypeTXT); got != `NOERROR "other"` {
+		t.Errorf("a challenge is lost when the names change: %s", got)
+	}
+}
+
 func TestNameserverRefusesOddQueries(t *testing.T) {
 	addr := serveDNS(t, "192.0.2.10")
 	const name = "abc.us-east-1.apprunner.localhost"

@@ -25,6 +25,7 @@ type Config struct {
 	APINames []string // names and addresses that clients reach the API by, the first in credentials.env
 	APIRate  int      // calls a second that one caller may make to one action; default 100; below 0 refuses none
 
+	PublicAddress        string        // addresses, separated by commas, or one name, at which clients reach the applications; "" are those of HTTPSAddr
 	DNSResolver          string        // host:port that custom domains are looked up at; "" takes the system's resolver
 	ValidationTimeout    time.Duration // how long the owner of a custom domain may take to prove it; default 72h
 	CertificateRetention time.Duration // how long certificates of unlinked domains are kept; default 168h

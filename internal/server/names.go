@@ -57,6 +57,15 @@ func (s *System) openNames(ctx context.Context) (err error) {
 	n.zone = domain.NameserverConfig{
 		Suffix: s.conf.Domain, Addresses: reachable(at.Addr()), Names: &n.directory, Log: s.log,
 	}
+	if s.conf.PublicAddress != "" {
+		addresses, name, err := publicAddress(s.conf.PublicAddress)
+		if err != nil {
+			return fmt.Errorf("public-address: %w", err)
+		}
+		if n.zone.Alias = name; name == "" {
+			n.zone.Addresses = addresses
+		}
+	}
 	s.names = n
 	return n.refresh(ctx)
 }

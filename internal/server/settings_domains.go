@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ func domainSettings() []setting {
 	key.secret = true
 	key.show = func(c Config) string { return strings.Repeat("*", min(len(c.ACMEEABKey), 3)) }
 	return []setting{
+		text("public-address", "what the applications' names resolve to (default: https-addr)", "", "addresses separated by commas, or one name", orNone(isPublicAddress), func(c *Config) *string { return &c.PublicAddress }),
 		text("dns-resolver", "DNS resolver that custom domains are looked up at (default: the system's)", "", addressAllowed, orNone(isAddress), func(c *Config) *string { return &c.DNSResolver }),
 		duration("validation-timeout", "how long the owner of a custom domain may take to prove it", "72h", func(c *Config) *time.Duration { return &c.ValidationTimeout }),
 		duration("certificate-retention", "how long certificates of unlinked domains are kept", "168h", func(c *Config) *time.Duration { return &c.CertificateRetention }),
@@ -27,6 +29,26 @@ func domainSettings() []setting {
 		text("acme-eab-kid", "external account binding, for authorities that ask for one", "", "a key id", func(string) bool { return true }, func(c *Config) *string { return &c.ACMEEABKeyID }),
 		key,
 	}
+}
+
+func isPublicAddress(s string) bool {
+	_, _, err := publicAddress(s)
+	return err == nil
+}
+
+// publicAddress reads addresses, or one name.
+func publicAddress(s string) (addresses []netip.Addr, name string, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		a, err := netip.ParseAddr(strings.TrimSpace(part))
+		if err != nil && s == part && domainName.MatchString(s) {
+			return nil, s, nil
+		}
+		if err != nil {
+			return nil, "", errNotAllowed
+		}
+		addresses = append(addresses, a)
+	}
+	return addresses, "", nil
 }
 
 // orNone lets a value be left out.

@@ -245,3 +245,32 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 	t.Errorf("not so after 30 s: %s", what)
 }
+
+// TestOtherRegions: a service of another region than the installation's own has a name in DNS and a certificate for it.
+//
+// checklist: 114
+func TestOtherRegions(t *testing.T) {
+	t.Parallel()
+	h := theHouse(t)
+	there := func(out any, args ...string) {
+		t.Helper()
+		h.must(t, out, append(append([]string{"apprunner"}, args...), "--region", "eu-central-1")...)
+	}
+	publish(t, "far/away", "v1", "v1")
+	var a answer
+	there(&a, "create-service", "--service-name", "far-away", "--source-configuration", asJSON(t, map[string]any{"AutoDeploymentsEnabled": false, "ImageRepository": map[string]any{
+		"ImageIdentifier": "public.ecr.aws/far/away:v1", "ImageRepositoryType": "ECR_PUBLIC",
+	}}), "--instance-configuration", "Cpu=256,Memory=512")
+	t.Cleanup(func() { there(nil, "delete-service", "--service-arn", a.Service.ServiceArn) })
+	eventually(t, "the service runs", func() bool {
+		there(&a, "describe-service", "--service-arn", a.Service.ServiceArn)
+		return a.Service.Status == "RUNNING"
+	})
+	if !strings.HasSuffix(a.Service.ServiceUrl, ".eu-central-1.apprunner.localhost") {
+		t.Fatalf("%+v", a)
+	}
+	world := rig.NewDNS(t)
+	world.Delegate("apprunner.localhost", h.Env["SLIPWAY_DNS"])
+	n := namesHouse{h, world, h.Browser(world)}
+	n.shows(t, a.Service.ServiceUrl, "v1", "*.eu-central-1.apprunner.localhost")
+}
