@@ -35,7 +35,7 @@ type world struct {
 	acks []ack
 }
 
-// ack is an operation that an answer promised.
+// ack is an operation that an answer promised; service is its ARN, empty where the answer does not tell it.
 type ack struct{ service, operation string }
 
 // callFor is how long a call may take: longer than the control role is away after a kill.
@@ -279,6 +279,15 @@ func (w *world) service(ctx context.Context, name string, in input) output {
 			return said("", err)
 		}
 		return w.promised(out.Service, out.OperationId, nil)
+	case "deploy":
+		out, err := w.apps.StartDeployment(ctx, &sdk.StartDeploymentInput{ServiceArn: arn})
+		if err != nil {
+			return said("", err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.acks = append(w.acks, ack{operation: *out.OperationId})
+		return said("", nil)
 	case "pause":
 		out, err := w.apps.PauseService(ctx, &sdk.PauseServiceInput{ServiceArn: arn})
 		if err != nil {

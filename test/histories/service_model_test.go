@@ -83,10 +83,10 @@ func change(l life, in input, out output) []life {
 		return is(!begins && !same && out.Code == refusal(in.Do), l)
 	}
 	id := out.Value
-	if out.Lost {
+	switch {
+	case out.Lost || in.Do == "deploy": // whose answer names no service
 		id = l.ID
-	}
-	if !out.Lost && !fits(l.ID, id, out.Unborn) {
+	case !fits(l.ID, id, out.Unborn):
 		return nil
 	}
 	if same {
