@@ -16,7 +16,13 @@ const (
 	OpPauseService    OperationType = "PAUSE_SERVICE"
 	OpResumeService   OperationType = "RESUME_SERVICE"
 	OpDeleteService   OperationType = "DELETE_SERVICE"
+	// OpMaintenance moves a service to new instances for reasons of the installation's own. The API knows no such type: it is in no
+	// list of operations, and only the two changes of status are told (§5.1).
+	OpMaintenance OperationType = "MAINTENANCE"
 )
+
+// Silent tells whether users see of operations of this type nothing but the status of the service.
+func (t OperationType) Silent() bool { return t == OpMaintenance }
 
 // OperationStatus is how far an operation has come.
 type OperationStatus string
@@ -93,7 +99,7 @@ func (o Operation) deploys() bool {
 		return true
 	case OpUpdateService:
 		return o.Work == WorkRebuild
-	case OpPauseService, OpResumeService, OpDeleteService:
+	case OpPauseService, OpResumeService, OpDeleteService, OpMaintenance:
 	}
 	return false
 }

@@ -13,6 +13,7 @@ const (
 	ActPause           Action = "PauseService"
 	ActResume          Action = "ResumeService"
 	ActDelete          Action = "DeleteService"
+	ActMaintain        Action = "Maintenance" // by the operator; the API has no such action
 
 	ActDescribeDomains    Action = "DescribeCustomDomains"
 	ActAssociateDomain    Action = "AssociateCustomDomain"
@@ -37,7 +38,7 @@ func Judge(a Action, s ServiceStatus) Verdict {
 	switch a {
 	case ActDescribe, ActListOperations:
 		return VerdictOK
-	case ActTags, ActUpdate, ActStartDeployment, ActPause, ActResume, ActDelete, ActDescribeDomains, ActAssociateDomain,
+	case ActTags, ActUpdate, ActStartDeployment, ActPause, ActResume, ActDelete, ActMaintain, ActDescribeDomains, ActAssociateDomain,
 		ActDisassociateDomain, ActCreateIngress:
 	}
 	if s == StatusDeleted {
@@ -46,6 +47,7 @@ func Judge(a Action, s ServiceStatus) Verdict {
 	allowed := map[Action]map[ServiceStatus]Verdict{
 		ActUpdate:          {StatusRunning: VerdictOK, StatusCreateFailed: VerdictOK},
 		ActStartDeployment: {StatusRunning: VerdictOK},
+		ActMaintain:        {StatusRunning: VerdictOK},
 		ActPause:           {StatusRunning: VerdictOK, StatusPaused: VerdictSame},
 		ActResume:          {StatusPaused: VerdictOK, StatusRunning: VerdictSame},
 		ActDelete: {

@@ -239,7 +239,7 @@ func (c *Control) act(ctx context.Context, sc apprunner.Scope, arn string, act a
 				return err
 			}
 		}
-		if act != apprunner.ActStartDeployment { // a deployment moves it when the version has changed (§4)
+		if act != apprunner.ActStartDeployment && act != apprunner.ActMaintain { // a deployment moves it when the version has changed (§4)
 			s.UpdatedAt = c.Now().UTC()
 		}
 		if op, err = c.begin(tx, &s, op); err != nil {

@@ -83,7 +83,7 @@ func (v view) shouldServe() bool {
 	switch v.op.Type {
 	case apprunner.OpPauseService, apprunner.OpResumeService, apprunner.OpDeleteService, apprunner.OpCreateService:
 		return false
-	case apprunner.OpUpdateService, apprunner.OpStartDeployment:
+	case apprunner.OpUpdateService, apprunner.OpStartDeployment, apprunner.OpMaintenance:
 		return v.op.StatusBefore == apprunner.StatusRunning
 	}
 	return v.svc.Status == apprunner.StatusRunning

@@ -55,6 +55,9 @@ type opLog struct {
 func (r *Reconciler) openLog(svc apprunner.Service, op apprunner.Operation) *opLog {
 	l := &opLog{
 		store: func(ctx context.Context, list []observe.Event) error {
+			if op.Type.Silent() {
+				return nil // its user did not ask for it and finds no log of it
+			}
 			err := r.Logs.Append(ctx, svc.Scope, svc.LogGroup("service"), op.Stream(), list)
 			if err != nil {
 				r.Log.Error("operation log", "operation_id", op.ID, "err", err)

@@ -93,7 +93,7 @@ func (r *Reconciler) take(ctx context.Context, id string) (*job, error) {
 	}
 	j.log = r.openLog(j.svc, j.op)
 	if first {
-		r.logEvents(ctx, j.svc, j.op.StartedMessage().Text, apprunner.StatusText(apprunner.StatusInProgress))
+		r.logEvents(ctx, j.svc, j.told(j.op.StartedMessage().Text, apprunner.StatusText(apprunner.StatusInProgress))...)
 	} else {
 		j.log.Step("The work continues after a restart of the control plane (attempt %d).", j.op.Attempts)
 	}
@@ -103,14 +103,29 @@ func (r *Reconciler) take(ctx context.Context, id string) (*job, error) {
 	return j, nil
 }
 
+// told are the lines of the events log that users get to see: of a silent operation only the last, the status.
+func (j *job) told(lines ...string) []string {
+	if j.op.Type.Silent() {
+		return lines[len(lines)-1:]
+	}
+	return lines
+}
+
 func (r *Reconciler) announceStart(tx *store.Tx, svc apprunner.Service, op apprunner.Operation) error {
 	now := r.Now().UTC()
 	before := op.StatusBefore
 	if op.Type == apprunner.OpCreateService {
 		before = "" // the first change of a new service has no status before (adjacent §6.1)
 	}
-	return errors.Join(observe.EmitEvent(tx, observe.OperationChange(svc, op.StartedMessage(), now)),
-		observe.EmitEvent(tx, observe.StatusChange(svc, before, now)))
+	return errors.Join(emitOperation(tx, svc, op, op.StartedMessage(), now), observe.EmitEvent(tx, observe.StatusChange(svc, before, now)))
+}
+
+// emitOperation tells of an operation, unless it is a silent one.
+func emitOperation(tx *store.Tx, svc apprunner.Service, op apprunner.Operation, m apprunner.Message, now time.Time) error {
+	if op.Type.Silent() {
+		return nil
+	}
+	return observe.EmitEvent(tx, observe.OperationChange(svc, m, now))
 }
 
 // runSteps runs the steps that are not done yet.
@@ -225,7 +240,7 @@ func (j *job) end(ctx context.Context, status apprunner.OperationStatus) error {
 			s.UpdatedAt = now
 		}
 		return errors.Join(tx.PutService(s), tx.PutOperation(op),
-			observe.EmitEvent(tx, observe.OperationChange(s, op.EndedMessage(ok), now)),
+			emitOperation(tx, s, op, op.EndedMessage(ok), now),
 			observe.EmitEvent(tx, observe.StatusChange(s, before, now)))
 	})
 	if err != nil {
@@ -255,5 +270,8 @@ func (j *job) tellEnd(ctx context.Context, status apprunner.OperationStatus, now
 	}
 	j.log.Step("%s (%s after %s)", m.Text, status, now.Sub(j.op.StartedAt).Round(time.Millisecond))
 	j.log.flush()
-	j.r.logEvents(ctx, j.svc, append(lines, apprunner.StatusText(j.finalStatus(ok)))...)
+	if !ok && j.op.Type.Silent() {
+		j.r.Log.Error("a service could not be moved; its instances serve on", "service_arn", j.op.ServiceARN, "type", j.op.Type, "reason", j.op.Failure)
+	}
+	j.r.logEvents(ctx, j.svc, j.told(append(lines, apprunner.StatusText(j.finalStatus(ok)))...)...)
 }

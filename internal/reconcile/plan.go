@@ -15,7 +15,7 @@ func (j *job) plan() []step {
 	switch j.op.Type {
 	case apprunner.OpCreateService, apprunner.OpStartDeployment:
 		return append([]step{{"prepare", (*job).prepare}}, start...)
-	case apprunner.OpResumeService:
+	case apprunner.OpResumeService, apprunner.OpMaintenance:
 		return start
 	case apprunner.OpUpdateService:
 		switch j.op.Work {

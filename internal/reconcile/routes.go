@@ -54,7 +54,7 @@ func readState(tx *store.Tx) (state, error) {
 			s.pausing[op.ServiceARN] = true
 		case apprunner.OpDeleteService:
 			s.deleting[op.ServiceARN] = true
-		case apprunner.OpCreateService, apprunner.OpUpdateService, apprunner.OpStartDeployment:
+		case apprunner.OpCreateService, apprunner.OpUpdateService, apprunner.OpStartDeployment, apprunner.OpMaintenance:
 		}
 	}
 	return s, err

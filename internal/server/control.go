@@ -58,6 +58,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 	g.Go(func() error { return s.prune(ctx) })
 	g.Go(func() error { return s.forget(ctx) })
 	g.Go(func() error { return s.serveCredentials(ctx) })
+	g.Go(func() error { return s.serveOperator(ctx) })
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil

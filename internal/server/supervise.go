@@ -124,7 +124,7 @@ func (c Config) at(a Addresses) Config {
 func (s *supervisor) serve(ctx context.Context, interrupts <-chan os.Signal) error {
 	roles, cancel := context.WithCancel(ctx)
 	defer cancel()
-	verbs, err := listenVerbs(s.c)
+	verbs, err := listenOwner(s.c.verbSocket())
 	if err != nil {
 		return err
 	}
@@ -168,21 +168,20 @@ func (s *supervisor) announce(ctx context.Context) error {
 	return nil
 }
 
-// listenVerbs opens the socket over which verbs such as `slipway upgrade` reach the supervisor.
-func listenVerbs(c Config) (net.Listener, error) {
-	path := c.verbSocket()
+// listenOwner opens a unix socket that only the installation's owner can reach.
+func listenOwner(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("supervisor: %w", err)
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("supervisor: %w", err)
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("supervisor: %w", err), l.Close())
+		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
 	}
 	return l, nil
 }
 
-// verbSocket is where the supervisor is asked for something.
+// verbSocket is where verbs such as `slipway upgrade` reach the supervisor.
 func (c Config) verbSocket() string { return c.path("run", "supervisor.sock") }

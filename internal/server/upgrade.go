@@ -185,10 +185,7 @@ func Upgrade(ctx context.Context, dataDir, binary string, step func(string)) (Ru
 
 // requestUpgrade asks the supervisor and returns when the new program takes over in its place.
 func requestUpgrade(ctx context.Context, c Config, binary string, step func(string)) error {
-	var d net.Dialer
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, "unix", c.verbSocket())
-	}}}
+	client := socketClient(c.verbSocket())
 	defer client.CloseIdleConnections()
 	body, err := json.Marshal(upgradeRequest{Binary: binary})
 	if err != nil {

@@ -13,8 +13,12 @@ func (t *Tx) InsertOperation(o apprunner.Operation) error {
 	if err != nil {
 		return fmt.Errorf("encode operation: %w", err)
 	}
-	return taken(t.Exec(`INSERT INTO operations (id, service_arn, status, ended, started_at, body) VALUES ($1,$2,$3,$4,$5,$6)`,
-		o.ID, o.ServiceARN, o.Status, ended(o), Micros(o.StartedAt), body))
+	silent := 0
+	if o.Type.Silent() {
+		silent = 1
+	}
+	return taken(t.Exec(`INSERT INTO operations (id, service_arn, status, ended, started_at, body, silent) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
+		o.ID, o.ServiceARN, o.Status, ended(o), Micros(o.StartedAt), body, silent))
 }
 
 // PutOperation writes the operation as it is now.
@@ -48,9 +52,9 @@ func (t *Tx) Operations(serviceARN string) ([]apprunner.Operation, error) {
 	return bodies[apprunner.Operation](t, `SELECT body FROM operations WHERE service_arn = $1 ORDER BY started_at DESC, id`, serviceARN)
 }
 
-// OperationsAfter lists a service's operations, newest first: those after a place, at most limit (0: all).
+// OperationsAfter lists the operations of a service that users see, newest first: those after a place, at most limit (0: all).
 func (t *Tx) OperationsAfter(serviceARN string, after apprunner.Place, limit int) ([]apprunner.Operation, error) {
-	query, args := `SELECT body FROM operations WHERE service_arn = $1`, []any{serviceARN}
+	query, args := `SELECT body FROM operations WHERE service_arn = $1 AND silent = 0`, []any{serviceARN}
 	if after != (apprunner.Place{}) {
 		query += ` AND (started_at < $2 OR started_at = $2 AND id > $3)`
 		args = append(args, after.At, after.Name)

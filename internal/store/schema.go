@@ -73,4 +73,7 @@ var migrations = []string{
 	`CREATE UNIQUE INDEX waf_entities_name ON waf_entities (account, region, kind, name)`,
 	`CREATE TABLE waf_associations (service_arn TEXT PRIMARY KEY, acl_arn TEXT NOT NULL)`,
 	`CREATE INDEX waf_associations_acl ON waf_associations (acl_arn)`,
+
+	// Operations that users do not see.
+	`ALTER TABLE operations ADD COLUMN silent BIGINT NOT NULL DEFAULT 0`,
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,27 +19,38 @@ type Load struct {
 
 	mu      sync.Mutex
 	sent    int
-	failed  int
-	reasons []string
+	failed  []Failure
 	slowest time.Duration
 	bodies  map[string]int
+}
+
+// Failure is one request that failed.
+type Failure struct {
+	Start, End time.Time
+	Err        error
+}
+
+func (f Failure) String() string {
+	return fmt.Sprintf("%s after %s: %v", f.Start.Format("15:04:05.000"), f.End.Sub(f.Start).Round(time.Millisecond), f.Err)
 }
 
 // Report is what became of the requests.
 type Report struct {
 	Sent, Failed int
-	Reasons      []string // of the first failures
+	Failures     []Failure
 	Slowest      time.Duration
 	Bodies       map[string]int // how often each answer came
 }
 
 func (r Report) String() string {
-	return fmt.Sprintf("%d requests, %d failed, slowest %s %v", r.Sent, r.Failed, r.Slowest.Round(time.Millisecond), r.Reasons)
+	return fmt.Sprintf("%d requests, %d failed, slowest %s %v", r.Sent, r.Failed, r.Slowest.Round(time.Millisecond), r.Failures[:min(len(r.Failures), 10)])
 }
 
 // Pressure says how Load asks.
 type Pressure struct {
 	Path    string
+	Post    bool // asks with POST, which nobody may send again, instead of GET
+	HTTP2   bool
 	Rate    int  // requests a second, whether or not earlier ones are answered
 	Count   int  // ends after so many; 0 goes on until Stop
 	Forgive bool // a connection that broke is tried once more, as browsers and proxies do: for tests that kill the edge
@@ -49,7 +62,8 @@ func (s Service) Load(p Pressure) *Load {
 	l := &Load{stop: cancel, done: make(chan struct{}), bodies: map[string]int{}}
 	client := s.House.Client()
 	client.Timeout = 30 * time.Second
-	url := "https://" + s.Host() + p.Path
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = p.HTTP2
+	ask := p.ask(client, "https://"+s.Host()+p.Path)
 	go func() {
 		defer close(l.done)
 		defer client.CloseIdleConnections()
@@ -63,37 +77,41 @@ func (s Service) Load(p Pressure) *Load {
 				return
 			case <-tick.C:
 			}
-			wg.Go(func() { l.one(client, url, p.Forgive) })
+			wg.Go(func() { l.one(ask, p.Forgive) })
 		}
 		wg.Wait()
 	}()
 	return l
 }
 
-func (l *Load) one(client *http.Client, url string, forgive bool) {
-	start := time.Now()
-	body, broken, err := ask(client, url)
-	if broken && forgive {
-		body, _, err = ask(client, url)
+// ask is one request of the kind.
+func (p Pressure) ask(client *http.Client, url string) func() (*http.Response, error) {
+	if p.Post {
+		return func() (*http.Response, error) { return client.Post(url, "text/plain", strings.NewReader("a body")) }
 	}
-	took := time.Since(start)
+	return func() (*http.Response, error) { return client.Get(url) }
+}
+
+func (l *Load) one(ask func() (*http.Response, error), forgive bool) {
+	start := time.Now()
+	body, broken, err := answer(ask())
+	if broken && forgive {
+		body, _, err = answer(ask())
+	}
+	end := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent++
-	l.slowest = max(l.slowest, took)
+	l.slowest = max(l.slowest, end.Sub(start))
 	if err == nil {
 		l.bodies[body]++
 		return
 	}
-	l.failed++
-	if len(l.reasons) < 10 {
-		l.reasons = append(l.reasons, fmt.Sprintf("%s after %s: %v", start.Format("15:04:05.000"), took.Round(time.Millisecond), err))
-	}
+	l.failed = append(l.failed, Failure{start, end, err})
 }
 
-// ask makes one request; broken tells that no whole answer came.
-func ask(client *http.Client, url string) (body string, broken bool, err error) {
-	res, err := client.Get(url)
+// answer reads an answer; broken tells that no whole one came.
+func answer(res *http.Response, err error) (body string, broken bool, _ error) {
 	if err != nil {
 		return "", true, err
 	}
@@ -128,7 +146,7 @@ func (l *Load) Report() Report {
 	for b, n := range l.bodies {
 		bodies[b] = n
 	}
-	return Report{l.sent, l.failed, append([]string(nil), l.reasons...), l.slowest, bodies}
+	return Report{l.sent, len(l.failed), slices.Clone(l.failed), l.slowest, bodies}
 }
 
 // Unharmed checks that there were requests and none failed.
