@@ -71,7 +71,8 @@ const (
 	flushEvery = 100 * time.Millisecond
 	// maxAuditQueue is how many records may wait; then calls wait for the database.
 	maxAuditQueue = 8192
-	maxAuditBatch = 1000
+	// maxAuditBatch keeps a batch short: actions that write wait for it, and take their turns between two.
+	maxAuditBatch = 32
 )
 
 // Record keeps the record of a call. With durable it returns when the record is in the database; otherwise the record follows
