@@ -376,6 +376,36 @@ func TestDeployFolder(t *testing.T) {
 	s.Says(t, "/", "Good evening, folder")
 }
 
+// TestDeployPythonPackages: what requirements.txt asks for is there when an application runs whose folder says nothing else.
+func TestDeployPythonPackages(t *testing.T) {
+	h := theHouse(t)
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"requirements.txt":     "./greeting\n",
+		"greeting/setup.py":    "from setuptools import setup\nsetup(name='greeting', version='1.0', py_modules=['greeting'])\n",
+		"greeting/greeting.py": "WORD = 'Hello'\n",
+		"server.py":            "import greeting\n" + strings.Replace(greeter, "GREETING", `" + greeting.WORD + "`, 1),
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := h.Slipway("deploy", dir, "--name", "python-packages", "--env", "NAME=package", "--data-dir", h.Dir)
+	if err != nil {
+		t.Fatalf("slipway deploy: %v\n%s", err, out)
+	}
+	s, err := h.Named("python-packages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Remove(t, s.ARN()) })
+	s.Says(t, "/", "Hello, package")
+}
+
 // buffer can be read while a process writes to it.
 type buffer struct {
 	mu sync.Mutex

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -33,6 +34,9 @@ func (o Override) any() bool { return o != Override{} }
 
 // Detect looks for the signs of a way to build and start the folder. It fails with a message that tells the next step.
 func Detect(dir string, o Override) (Plan, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return Plan{}, fmt.Errorf("%s is no folder; give one that holds an application", dir)
+	}
 	has := func(name string) bool {
 		info, err := os.Stat(filepath.Join(dir, name))
 		return err == nil && info.Mode().IsRegular()
@@ -59,18 +63,37 @@ func Detect(dir string, o Override) (Plan, error) {
 	if p.Start == "" {
 		return Plan{}, fmt.Errorf("found %s, but not how the application starts; name the command with --start, such as --start %q", p.Why, example(p.Runtime))
 	}
+	if strings.HasPrefix(p.Build, makeVenv) {
+		p.Start = inVenv(p.Start)
+	}
 	if p.Build == "" {
 		p.Build = "true" // the API wants a command
 	}
 	return p, nil
 }
 
+// makeVenv begins the builds of Python applications. Packages go below the application's folder, since what a build leaves outside of
+// it is not part of the image (§13.5). The runtime's own pip serves, which is there at once.
+const makeVenv = "python3 -m venv --system-site-packages --without-pip --clear .venv && .venv/bin/python -m pip install "
+
+// plainCommand is a command of one program, which can take the shell's place.
+var plainCommand = regexp.MustCompile("^[\\w./-]+(\\s[^;&|<>()\n`]*)?$")
+
+// inVenv makes a command see the packages and programs that the build installed. The application gets SIGTERM itself where that is possible.
+func inVenv(command string) string {
+	first, _, _ := strings.Cut(command, " ")
+	if plainCommand.MatchString(command) && first != "exec" {
+		command = "exec " + command
+	}
+	return ". .venv/bin/activate && " + command
+}
+
 func guess(dir string, has func(string) bool) (Plan, error) {
 	switch {
 	case has("requirements.txt"):
-		return Plan{Runtime: "PYTHON_311", Build: "pip3 install -r requirements.txt", Start: pythonStart(has), Why: "requirements.txt"}, nil
+		return Plan{Runtime: "PYTHON_311", Build: makeVenv + "-r requirements.txt", Start: pythonStart(has), Why: "requirements.txt"}, nil
 	case has("pyproject.toml"):
-		return Plan{Runtime: "PYTHON_311", Build: "pip3 install .", Start: pythonStart(has), Why: "pyproject.toml"}, nil
+		return Plan{Runtime: "PYTHON_311", Build: makeVenv + ".", Start: pythonStart(has), Why: "pyproject.toml"}, nil
 	case has("package.json"):
 		return node(dir, has)
 	case has("go.mod"):

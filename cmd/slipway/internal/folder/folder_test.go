@@ -26,6 +26,9 @@ func write(t *testing.T, dir string, files map[string]string) string {
 	return dir
 }
 
+// venv is how the builds of Python applications begin: what they install must be below the application's folder.
+const venv = "python3 -m venv --system-site-packages --without-pip --clear .venv && .venv/bin/python -m pip install "
+
 func TestDetect(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -35,14 +38,16 @@ func TestDetect(t *testing.T) {
 		fails    string
 	}{
 		{name: "configuration file", files: map[string]string{"apprunner.yaml": "", "package.json": "{}"}, want: folder.Plan{FromFile: true, Why: "apprunner.yaml"}},
-		{name: "python", files: map[string]string{"requirements.txt": "", "app.py": ""}, want: folder.Plan{Runtime: "PYTHON_311", Build: "pip3 install -r requirements.txt", Start: "python3 app.py", Why: "requirements.txt"}},
+		{name: "python", files: map[string]string{"requirements.txt": "", "app.py": ""}, want: folder.Plan{Runtime: "PYTHON_311", Build: venv + "-r requirements.txt", Start: ". .venv/bin/activate && exec python3 app.py", Why: "requirements.txt"}},
 		{name: "python without packages", files: map[string]string{"main.py": ""}, want: folder.Plan{Runtime: "PYTHON_311", Build: "true", Start: "python3 main.py", Why: "main.py"}},
-		{name: "python with Procfile", files: map[string]string{"pyproject.toml": "", "Procfile": "worker: x\nweb: gunicorn app:app\n"}, want: folder.Plan{Runtime: "PYTHON_311", Build: "pip3 install .", Start: "gunicorn app:app", Why: "pyproject.toml"}},
+		{name: "python with Procfile", files: map[string]string{"pyproject.toml": "", "Procfile": "worker: x\nweb: gunicorn app:app\n"}, want: folder.Plan{Runtime: "PYTHON_311", Build: venv + ".", Start: ". .venv/bin/activate && exec gunicorn app:app", Why: "pyproject.toml"}},
 		{name: "node", files: map[string]string{"package.json": `{"scripts":{"start":"x","build":"y"}}`, "package-lock.json": ""}, want: folder.Plan{Runtime: "NODEJS_22", Build: "npm ci && npm run build", Start: "npm start", Why: "package.json"}},
 		{name: "node main", files: map[string]string{"package.json": `{"main":"lib/x.js"}`, "lib/x.js": ""}, want: folder.Plan{Runtime: "NODEJS_22", Build: "npm install", Start: "node lib/x.js", Why: "package.json"}},
 		{name: "go", files: map[string]string{"go.mod": "", "main.go": "// x\npackage main\n"}, want: folder.Plan{Runtime: "GO_1", Build: "go build -o app .", Start: "./app", Why: "go.mod"}},
 		{name: "go below cmd", files: map[string]string{"go.mod": "", "x.go": "package x\n", "cmd/web/main.go": "package main\n"}, want: folder.Plan{Runtime: "GO_1", Build: "go build -o app ./cmd/web", Start: "./app", Why: "go.mod"}},
-		{name: "override", files: map[string]string{"requirements.txt": "", "app.py": ""}, override: folder.Override{Start: "flask run"}, want: folder.Plan{Runtime: "PYTHON_311", Build: "pip3 install -r requirements.txt", Start: "flask run", Why: "requirements.txt"}},
+		{name: "override", files: map[string]string{"requirements.txt": "", "app.py": ""}, override: folder.Override{Start: "flask run"}, want: folder.Plan{Runtime: "PYTHON_311", Build: venv + "-r requirements.txt", Start: ". .venv/bin/activate && exec flask run", Why: "requirements.txt"}},
+		{name: "override of several programs", files: map[string]string{"requirements.txt": ""}, override: folder.Override{Start: "A=1 flask init && exec flask run"}, want: folder.Plan{Runtime: "PYTHON_311", Build: venv + "-r requirements.txt", Start: ". .venv/bin/activate && A=1 flask init && exec flask run", Why: "requirements.txt"}},
+		{name: "override of the build", files: map[string]string{"requirements.txt": "", "app.py": ""}, override: folder.Override{Build: "make"}, want: folder.Plan{Runtime: "PYTHON_311", Build: "make", Start: "python3 app.py", Why: "requirements.txt"}},
 		{name: "all by hand", files: map[string]string{"x": ""}, override: folder.Override{Runtime: "RUBY_31", Start: "ruby x"}, want: folder.Plan{Runtime: "RUBY_31", Build: "true", Start: "ruby x", Why: "--runtime"}},
 		{name: "no start", files: map[string]string{"requirements.txt": ""}, fails: `not how the application starts; name the command with --start, such as --start "python3 app.py"`},
 		{name: "dockerfile", files: map[string]string{"Dockerfile": ""}, fails: "App Runner takes ready images"},
@@ -61,6 +66,15 @@ func TestDetect(t *testing.T) {
 				t.Errorf("got %+v %v", got, err)
 			}
 		})
+	}
+}
+
+func TestDetectWantsAFolder(t *testing.T) {
+	file := filepath.Join(write(t, t.TempDir(), map[string]string{"app.py": ""}), "app.py")
+	for _, dir := range []string{file, file + ".absent"} {
+		if _, err := folder.Detect(dir, folder.Override{}); err == nil || !strings.Contains(err.Error(), dir+" is no folder") {
+			t.Errorf("%s: got %v", dir, err)
+		}
 	}
 }
 
