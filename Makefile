@@ -40,6 +40,7 @@ generate: ## regenerate the wire packages from spec/models
 	$(GO) generate ./...
 
 e2e: deps build ## the long end-to-end suite
+	@command -v testssl >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends testssl.sh >/dev/null; }
 	$(GO) test -tags e2e -count=1 -timeout 60m -v ./test/e2e/... ./test/conformance/...
 
 conformance: deps build ## every action through the AWS CLI, botocore, the Go SDK and the SDK for JavaScript
