@@ -62,7 +62,7 @@ func benchHouse(b testing.TB, answer []byte) *house {
 			}()
 		}
 	}()
-	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{"i1", l.Addr().String(), Active})
+	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{InstanceID: "i1", Address: l.Addr().String(), Phase: Active})
 	return h
 }
 

@@ -144,10 +144,11 @@ func (x *call) find(cc *clientConn) *failure {
 func (x *call) forward() outcome {
 	if p := x.service.policy.Load(); p != nil {
 		if f := x.passPolicy(p); f != nil {
+			x.service.counters.refused.Add(1)
 			return x.client.refuse(f)
 		}
 	}
-	cl := x.service.claim(x.client)
+	cl := x.service.claim(x.client, x.wanted())
 	if cl.failure != nil {
 		if cl.failure == failBusy {
 			x.service.counters.rejected.Add(1)
@@ -155,7 +156,7 @@ func (x *call) forward() outcome {
 		return x.client.refuse(cl.failure)
 	}
 	x.backend, x.route = cl.backend, cl.route
-	defer func() { x.service.release(x.backend) }()
+	defer func() { x.service.release(x.backend, scoreOf(x.status)) }()
 	x.due = x.start + x.route.RequestTimeout
 	if f := x.compose(); f != nil {
 		return x.client.refuse(f)

@@ -39,7 +39,7 @@ func (x *call) send() *failure {
 			return f
 		}
 		x.service.counters.retries.Add(1)
-		x.service.release(x.backend)
+		x.service.release(x.backend, scoreBad)
 		x.backend, moved, fresh = other, true, false
 	}
 }

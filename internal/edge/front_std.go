@@ -144,6 +144,7 @@ type exchange struct {
 	timer   *time.Timer
 	body    *countedBody
 	id      string
+	status  int // of the instance's answer; 0 while there is none
 	// upstream is how long the instance took to begin its answer.
 	upstream time.Duration
 }
@@ -208,6 +209,7 @@ func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if p := x.service.policy.Load(); p != nil {
 		if x.failure = p.admit(stdVisit{r, x, f.edge}, f.edge.now()); x.failure != nil {
+			x.service.counters.refused.Add(1)
 			writeFailure(rec, r, x.failure, x.id)
 			return
 		}
@@ -222,13 +224,13 @@ func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) 
 		writeFailure(w, r, refused, x.id)
 		return
 	}
-	x.claim = x.service.claim(contextEnd{r.Context()})
+	x.claim = x.service.claim(contextEnd{r.Context()}, wantedStd(x.service, r))
 	if x.claim.failure != nil {
 		x.failure = x.claim.failure
 		writeFailure(w, r, x.failure, x.id)
 		return
 	}
-	defer func() { x.service.release(x.claim.backend) }()
+	defer func() { x.service.release(x.claim.backend, x.score()) }()
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), exchangeKey{}, x))
 	defer cancel(nil)
 	x.timer = time.AfterFunc(x.claim.route.RequestTimeout, func() { cancel(failTimeout) })
@@ -288,6 +290,8 @@ func rewrite(pr *httputil.ProxyRequest) {
 // not bound by the request's time.
 func (f *stdFront) modifyResponse(resp *http.Response) error {
 	x := exchangeOf(resp.Request.Context())
+	x.status = resp.StatusCode
+	x.stickStd(resp.Header, resp.Request)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		f.streamBody(resp, x)
 		return nil
@@ -324,7 +328,7 @@ func (f *stdFront) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fail
 	}
 	x.service.counters.retries.Add(1)
-	x.service.release(x.claim.backend)
+	x.service.release(x.claim.backend, scoreBad)
 	x.claim.backend = other
 	again := r.Clone(r.Context())
 	again.URL.Host = other.address

@@ -58,6 +58,11 @@ func (x *h1Exchange) appendAnswer(b []byte, how framing, keep bool) []byte {
 	if x.tls != 0 {
 		b = append(b, x.s.altSvc...)
 	}
+	if x.setsCookie() {
+		b = append(b, "Set-Cookie: "...)
+		b = append(b, x.backend.stickyField...)
+		b = append(b, "\r\n"...)
+	}
 	if how >= frameChunks {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}

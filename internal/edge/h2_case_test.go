@@ -509,7 +509,7 @@ func caseHouse(t testing.TB) *house {
 	h := newHouse(t, func(c *Config) {
 		c.Limits.StreamsPerConn, c.Limits.StreamResets, c.Limits.ControlFrames, c.Limits.Linger = 8, 50, 300, 100*time.Millisecond
 	})
-	h.publish(nil, Target{"i1", slowApp(t), Active})
+	h.publish(nil, Target{InstanceID: "i1", Address: slowApp(t), Phase: Active})
 	table := h.edge.routing.current.Load().table
 	table.Routes = append(table.Routes[:1:1], Route{ServiceARN: "held", Hosts: []string{heldHost}, Hold: 5 * time.Second})
 	check(t, h.client.Publish(t.Context(), table))

@@ -39,7 +39,7 @@ func FuzzHTTP2(f *testing.F) {
 	check(f, err)
 	route := Route{
 		ServiceARN: appARN, Hosts: []string{appHost}, MaxConcurrency: 200, RequestTimeout: 100 * time.Millisecond,
-		Targets: []Target{{"i1", slowApp(f), Active}},
+		Targets: []Target{{InstanceID: "i1", Address: slowApp(f), Phase: Active}},
 	}
 	check(f, s.routing.apply(Table{Routes: []Route{route}}, true))
 	go s.tick(f.Context())

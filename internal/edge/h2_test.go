@@ -44,7 +44,7 @@ func fronts(t testing.TB, targets ...Target) (own, oracle *house) {
 
 func TestHTTP2FrontsAgreeOnRequests(t *testing.T) {
 	s := newSpy(t)
-	own, oracle := fronts(t, Target{"i1", s.address, Active})
+	own, oracle := fronts(t, Target{InstanceID: "i1", Address: s.address, Phase: Active})
 	a, b := own.browser(true), oracle.browser(true)
 	requests := map[string]func() *http.Request{}
 	add := func(name, method, target string, body func() io.Reader, adjust func(*http.Request)) {
@@ -181,7 +181,7 @@ var h2Answers = []string{
 
 func TestHTTP2FrontsAgreeOnAnswers(t *testing.T) {
 	address, say := scripted(t)
-	own, oracle := fronts(t, Target{"i1", address, Active})
+	own, oracle := fronts(t, Target{InstanceID: "i1", Address: address, Phase: Active})
 	a, b := own.browser(true), oracle.browser(true)
 	for _, raw := range h2Answers {
 		for _, method := range []string{"GET", "HEAD", "POST"} {
@@ -334,7 +334,7 @@ func TestHTTP2SlowReaderGivesItsPlaceBack(t *testing.T) {
 
 func TestHTTP2SlowBodyIsRefused(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.Limits.ClientStall = 50 * time.Millisecond })
-	h.publish(nil, Target{"i1", slowApp(t), Active})
+	h.publish(nil, Target{InstanceID: "i1", Address: slowApp(t), Phase: Active})
 	for _, length := range []string{"content-length: 10", "content-length: 1000000", "a: b"} {
 		c := dialH2(t, h, true)
 		c.ask(1, false, headOf("POST", "/slow", length)...)
@@ -354,7 +354,7 @@ func TestHTTP2SlowBodyIsRefused(t *testing.T) {
 
 func TestHTTP2SlowHeadEndsTheConnection(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.Limits.HeadRead, c.Limits.ClientIdle = 50*time.Millisecond, 150*time.Millisecond })
-	h.publish(nil, Target{"i1", slowApp(t), Active})
+	h.publish(nil, Target{InstanceID: "i1", Address: slowApp(t), Phase: Active})
 	for name, do := range map[string]func(c *rawH2){
 		"nothing":        func(c *rawH2) {},
 		"half a preface": func(c *rawH2) { io.WriteString(c.conn, http2.ClientPreface[:9]) },

@@ -201,8 +201,13 @@ func (x *h2Stream) appendHead(b []byte, passes kindSet, end bool) []byte {
 	if alt := x.s.altSvc; alt != "" && a.status >= 200 {
 		b = e.field(b, altSvcField, bytesOf(alt[len("Alt-Svc: "):len(alt)-2]))
 	}
+	if a.status >= 200 && x.setsCookie() {
+		b = e.secret(b, setCookieName, bytesOf(x.backend.stickyField))
+	}
 	return appendHeaders(b, start, x.c.peer.largestFrame, x.id, end)
 }
+
+var setCookieName = []byte("set-cookie")
 
 var altSvcField = []byte("alt-svc")
 

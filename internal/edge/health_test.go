@@ -112,7 +112,7 @@ func TestChecksKeepTheInterval(t *testing.T) {
 		})
 		set := func(v bool) { mu.Lock(); up, asked = v, nil; mu.Unlock() }
 		health := func() Health { return r.status().Targets["i1"].Health }
-		check(t, r.apply(Table{Routes: []Route{{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{"i1", "127.0.0.1:1", Active}}}}}, false))
+		check(t, r.apply(Table{Routes: []Route{{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{InstanceID: "i1", Address: "127.0.0.1:1", Phase: Active}}}}}, false))
 
 		time.Sleep(400 * time.Millisecond)
 		synctest.Wait()
@@ -158,7 +158,7 @@ func TestSuspicionIsCheckedAtOnce(t *testing.T) {
 			asked++
 			return answer
 		})
-		check(t, r.apply(Table{Routes: []Route{{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{"i1", "127.0.0.1:1", Active}}}}}, false))
+		check(t, r.apply(Table{Routes: []Route{{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{InstanceID: "i1", Address: "127.0.0.1:1", Phase: Active}}}}}, false))
 		synctest.Wait()
 		s := r.lookup(appHost)
 		b := s.targets[0]
@@ -188,23 +188,23 @@ func TestWaitingRequestGetsTheTargetThatBecomesFree(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		limits := DefaultLimits()
 		r := newRouting(ctx, newHub(time.Now()), &limits, func(context.Context, string, HealthCheck) string { return "" })
-		route := Route{ServiceARN: appARN, Hosts: []string{appHost}, MaxConcurrency: 1, Targets: []Target{{"i1", "127.0.0.1:1", Active}}}
+		route := Route{ServiceARN: appARN, Hosts: []string{appHost}, MaxConcurrency: 1, Targets: []Target{{InstanceID: "i1", Address: "127.0.0.1:1", Phase: Active}}}
 		check(t, r.apply(Table{Routes: []Route{route}}, false))
 		synctest.Wait()
 		s := r.lookup(appHost)
-		first := s.claim(contextEnd{ctx})
+		first := s.claim(contextEnd{ctx}, "")
 		got := make(chan claim, 3)
 		for range 3 {
-			go func() { got <- s.claim(contextEnd{ctx}) }()
+			go func() { got <- s.claim(contextEnd{ctx}, "") }()
 			synctest.Wait()
 		}
-		s.release(first.backend)
+		s.release(first.backend, scoreGood)
 		second := <-got
 		if second.backend == nil || second.backend.id != "i1" {
 			t.Fatalf("claim %+v", second)
 		}
 		// A new instance serves who waits, without anybody releasing.
-		route.Targets = append(route.Targets, Target{"i2", "127.0.0.1:2", Active})
+		route.Targets = append(route.Targets, Target{InstanceID: "i2", Address: "127.0.0.1:2", Phase: Active})
 		check(t, r.apply(Table{Routes: []Route{route}}, false))
 		if third := <-got; third.backend == nil || third.backend.id != "i2" {
 			t.Fatalf("claim %+v", third)
@@ -214,7 +214,7 @@ func TestWaitingRequestGetsTheTargetThatBecomesFree(t *testing.T) {
 			t.Errorf("claim %+v", last)
 		}
 		// Pausing sends everybody who waits away.
-		go func() { got <- s.claim(contextEnd{ctx}) }()
+		go func() { got <- s.claim(contextEnd{ctx}, "") }()
 		synctest.Wait()
 		route.Serving = ServingPaused
 		check(t, r.apply(Table{Routes: []Route{route}}, false))
@@ -264,7 +264,7 @@ func TestChecksOverTheNetwork(t *testing.T) {
 		id := fmt.Sprint("i", i)
 		h.publish(func(r *Route) {
 			r.Health = HealthCheck{Protocol: c.protocol, Path: c.path, Interval: 50 * time.Millisecond, Timeout: 50 * time.Millisecond, UnhealthyThreshold: 2}
-		}, Target{id, c.address, Standby})
+		}, Target{InstanceID: id, Address: c.address, Phase: Standby})
 		if st := h.await(id, c.want); st.LastError != c.says {
 			t.Errorf("%s %s: %q, want %q", c.protocol, c.path, st.LastError, c.says)
 		}
@@ -276,7 +276,7 @@ func TestStandbyTargetIsKnownHealthyWithinMilliseconds(t *testing.T) {
 	l := listen(t)
 	address := l.Addr().String()
 	l.Close()
-	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{"i1", address, Standby})
+	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{InstanceID: "i1", Address: address, Phase: Standby})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	st, err := h.client.Status(ctx)

@@ -231,9 +231,9 @@ func TestTrustedTargetsServeBeforeTheFirstCheck(t *testing.T) {
 		<-ctx.Done()
 		return "never"
 	})
-	route := Route{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{"i1", "127.0.0.1:1", Active}, {"i2", "127.0.0.1:2", Standby}}}
+	route := Route{ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{{InstanceID: "i1", Address: "127.0.0.1:1", Phase: Active}, {InstanceID: "i2", Address: "127.0.0.1:2", Phase: Standby}}}
 	check(t, r.apply(Table{Routes: []Route{route}}, true))
-	if c := r.lookup(appHost).claim(contextEnd{t.Context()}); c.backend == nil || c.backend.id != "i1" {
+	if c := r.lookup(appHost).claim(contextEnd{t.Context()}, ""); c.backend == nil || c.backend.id != "i1" {
 		t.Errorf("claim %+v", c)
 	}
 	if st := r.status(); st.Targets["i2"].Health != Unknown {
@@ -253,8 +253,8 @@ func TestRejectedTablesChangeNothing(t *testing.T) {
 		"host twice":       {Table{Routes: []Route{good, {ServiceARN: "b", Hosts: []string{"a.test"}}}}, "host a.test belongs to a already"},
 		"service twice":    {Table{Routes: []Route{good, good}}, "two routes"},
 		"upper-case host":  {Table{Routes: []Route{{ServiceARN: "a", Hosts: []string{"A.test"}}}}, "lower-case"},
-		"bad address":      {Table{Routes: []Route{{ServiceARN: "a", Targets: []Target{{"i", "nowhere", Active}}}}}, "not ip:port"},
-		"bad phase":        {Table{Routes: []Route{{ServiceARN: "a", Targets: []Target{{"i", "127.0.0.1:1", "x"}}}}}, "phase"},
+		"bad address":      {Table{Routes: []Route{{ServiceARN: "a", Targets: []Target{{InstanceID: "i", Address: "nowhere", Phase: Active}}}}}, "not ip:port"},
+		"bad phase":        {Table{Routes: []Route{{ServiceARN: "a", Targets: []Target{{InstanceID: "i", Address: "127.0.0.1:1", Phase: "x"}}}}}, "phase"},
 		"bad certificate":  {Table{Certificates: []Certificate{{Hosts: []string{"a.test"}, CertPEM: []byte("x")}}}, "a.test"},
 		"unknown protocol": {Table{Routes: []Route{{ServiceARN: "a", Health: HealthCheck{Protocol: "UDP"}}}}, "protocol"},
 	} {
@@ -355,7 +355,7 @@ func TestTablesSurviveTheWayOverTheSocket(t *testing.T) {
 	in := Table{
 		Version: 7, Routes: []Route{{
 			ServiceARN: "a", Hosts: []string{"h"}, NoUpgrade: true, RequestTimeout: time.Second,
-			Health: HealthCheck{Protocol: HTTP, Path: "/x"}, Targets: []Target{{"i", "127.0.0.1:1", Active}},
+			Health: HealthCheck{Protocol: HTTP, Path: "/x"}, Targets: []Target{{InstanceID: "i", Address: "127.0.0.1:1", Phase: Active}},
 		}},
 		Certificates: []Certificate{{Hosts: []string{"h"}, CertPEM: []byte("c"), KeyPEM: []byte("k")}},
 	}

@@ -147,7 +147,7 @@ var smuggling = map[string]string{
 func TestAmbiguousRequestsAreRefused(t *testing.T) {
 	h := newHouse(t, nil)
 	s := newSpy(t)
-	h.publish(nil, Target{"i1", s.address, Active})
+	h.publish(nil, Target{InstanceID: "i1", Address: s.address, Phase: Active})
 	for name, raw := range smuggling {
 		got := exchangeRaw(t, h, raw+"GET /smuggled HTTP/1.1\r\n"+ownHost+"\r\n")
 		if !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "Connection: close\r\n") || strings.Count(got, "HTTP/1.1 ") != 1 {
@@ -212,7 +212,7 @@ var plainRequests = []string{
 
 func TestOwnPathAgreesWithNetHTTPOnRequests(t *testing.T) {
 	s := newSpy(t)
-	own, oracle := twins(t, Target{"i1", s.address, Active})
+	own, oracle := twins(t, Target{InstanceID: "i1", Address: s.address, Phase: Active})
 	for _, raw := range plainRequests {
 		gotOwn := firstAnswer(t, own, raw)
 		seenOwn := fmt.Sprint(s.take())
@@ -314,7 +314,7 @@ var answers = []string{
 
 func TestOwnPathAgreesWithNetHTTPOnAnswers(t *testing.T) {
 	address, say := parrot(t)
-	own, oracle := twins(t, Target{"i1", address, Active})
+	own, oracle := twins(t, Target{InstanceID: "i1", Address: address, Phase: Active})
 	for _, raw := range answers {
 		for _, method := range []string{"GET", "HEAD", "POST"} {
 			say(raw)
@@ -366,7 +366,7 @@ func describeAnswer(raw, method string) string {
 func TestAnswersThatAreRefused(t *testing.T) {
 	address, say := parrot(t)
 	h := newHouse(t, nil)
-	h.publish(nil, Target{"i1", address, Active})
+	h.publish(nil, Target{InstanceID: "i1", Address: address, Phase: Active})
 	for name, raw := range map[string]string{
 		"blank in a name":        "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\nok",
 		"folded line":            "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok",
@@ -413,7 +413,7 @@ func TestBytesAfterAnAnswerReachNobodyElse(t *testing.T) {
 			}()
 		}
 	}()
-	h.publish(nil, Target{"i1", l.Addr().String(), Active})
+	h.publish(nil, Target{InstanceID: "i1", Address: l.Addr().String(), Phase: Active})
 	c := h.browser(false)
 	for i := range 20 {
 		path := fmt.Sprintf("/%d", i)

@@ -134,10 +134,10 @@ func (s *service) thaw(b *backend) {
 }
 
 // seek takes a place. When there is none it rouses the reserve, as far as that many requests need it.
-func (s *service) seek(requests int) claim {
-	c := s.take(nil)
+func (s *service) seek(requests int, wanted string) claim {
+	c := s.take(nil, wanted)
 	if (c.failure == failBusy || c.failure == failNoInstance) && s.rouse(requests) {
-		c = s.take(nil)
+		c = s.take(nil, wanted)
 	}
 	return c
 }
@@ -197,5 +197,5 @@ func (s *service) rouseFor(avoid *backend) *backend {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.take(avoid).backend
+	return s.take(avoid, "").backend
 }

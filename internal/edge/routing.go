@@ -125,6 +125,7 @@ func (r *routing) change(s *service, route *Route, trust bool) {
 		if b == nil || b.address != t.Address {
 			b = r.newBackend(s, t, trust)
 		}
+		b.canary = t.Canary
 		if t.Phase != Reserve || b.told != Reserve || b.phase == Draining {
 			b.phase, b.sleepless = t.Phase, false
 		} // else it may have been roused
@@ -134,6 +135,7 @@ func (r *routing) change(s *service, route *Route, trust bool) {
 		targets = append(targets, b)
 	}
 	s.route, s.targets = route, targets
+	s.sticky.Store(route.Sticky)
 	s.policy.Store(newPolicy(route, s.policy.Load()))
 	r.settle(s)
 	s.serveWaiters()
@@ -150,6 +152,7 @@ func (r *routing) newBackend(s *service, t Target, trust bool) *backend {
 	}
 	b := &backend{id: t.InstanceID, address: t.Address, service: s, poke: make(chan struct{}, 1), judge: newJudge(time.Now(), health)}
 	b.pool.limit, b.rest = r.limits.UpstreamIdleConns, unsure
+	b.stickyField, b.stickyValue = stickyField(t.InstanceID)
 	s.backends[t.InstanceID] = b
 	return b
 }

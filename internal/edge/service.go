@@ -18,6 +18,7 @@ type service struct {
 	limits   *Limits
 	conns    atomic.Int64           // connections of clients whose first request was for it
 	policy   atomic.Pointer[policy] // nil: none
+	sticky   atomic.Bool            // of the route
 
 	mu       sync.Mutex
 	route    *Route              // nil: not in the table any more
@@ -28,21 +29,25 @@ type service struct {
 	busy     time.Duration // integral of inFlight+waiting up to busyAt
 	busyAt   time.Time
 	next     int       // where the search for the least loaded target begins
+	turn     int       // share of a request that the new version of a deployment is owed, in percent
 	cried    time.Time // when somebody was last told that requests wait
 }
 
 // backend is one instance. All fields but the fixed ones belong to the service's lock.
 type backend struct {
-	id, address string
-	service     *service
-	pool        upstreamPool
-	verbose     atomic.Bool // the last answer was a long one, and so the next may be
+	id, address              string
+	service                  *service
+	pool                     upstreamPool
+	verbose                  atomic.Bool // the last answer was a long one, and so the next may be
+	stickyField, stickyValue string
 
 	phase      Phase     // the table's, but Active for one in reserve that is needed
 	told       Phase     // the table's
 	drainedAt  time.Time // when draining began
 	judge      judge
 	suspicious bool
+	outlier    outlier
+	canary     bool // of the new version while it is tried on a share of the requests
 	inFlight   int
 	stop       context.CancelFunc // ends the checker; nil when none runs
 	poke       chan struct{}      // wakes the checker
@@ -68,9 +73,11 @@ type waitEnder interface{ waitEnd() <-chan struct{} }
 
 // claim takes a place at the least loaded healthy instance below MaxConcurrency (§12.2), waiting for one up to QueueWait when all
 // are full, and up to Route.Hold when none is healthy. Who gets a backend must release it.
-func (s *service) claim(who waitEnder) claim {
+//
+// With wanted, the sticky cookie of the client, the instance of that cookie is taken while it can take requests.
+func (s *service) claim(who waitEnder, wanted string) claim {
 	s.mu.Lock()
-	c := s.seek(len(s.waiters) + 1)
+	c := s.seek(len(s.waiters)+1, wanted)
 	patience := s.patience(c)
 	if patience == 0 || len(s.waiters) >= cmp.Or(c.route.QueueLength, s.limits.QueueLength) {
 		s.mu.Unlock()
@@ -152,7 +159,7 @@ func (s *service) shortage() *failure {
 // broken request.
 func (s *service) claimOther(avoid *backend) *backend {
 	s.mu.Lock()
-	b := s.take(avoid).backend
+	b := s.take(avoid, "").backend
 	s.mu.Unlock()
 	if b == nil {
 		b = s.rouseFor(avoid)
@@ -161,7 +168,7 @@ func (s *service) claimOther(avoid *backend) *backend {
 }
 
 // take chooses and counts under the lock. Requests that wait go first.
-func (s *service) take(avoid *backend) claim {
+func (s *service) take(avoid *backend, wanted string) claim {
 	switch {
 	case s.route == nil:
 		return claim{failure: failUnknownHost}
@@ -170,21 +177,22 @@ func (s *service) take(avoid *backend) claim {
 	case s.route.Serving == ServingNone:
 		return claim{route: s.route, failure: failNoVersion}
 	}
-	b, f := s.choose(avoid)
+	now := time.Now()
+	b, f := s.choose(avoid, wanted, now)
 	if f != nil {
 		return claim{route: s.route, failure: f}
 	}
-	s.account(time.Now())
+	s.account(now)
 	b.inFlight++
 	s.inFlight++
 	return claim{backend: b, route: s.route}
 }
 
-// choose returns the healthy active target with the fewest requests below MaxConcurrency. One that a request just failed to
-// reach is taken only when there is no other.
-func (s *service) choose(avoid *backend) (*backend, *failure) {
+// choose returns the wanted target, or the healthy active one with the fewest requests below MaxConcurrency. One that a request just
+// failed to reach, or that stands aside, is taken only when there is no other.
+func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend, *failure) {
 	var best *backend
-	full := false
+	full, canary := false, s.canaryTurn()
 	s.next++
 	for i := range s.targets {
 		b := s.targets[(i+s.next)%len(s.targets)]
@@ -195,7 +203,10 @@ func (s *service) choose(avoid *backend) (*backend, *failure) {
 			full = true
 			continue
 		}
-		if best == nil || better(b, best) {
+		if wanted != "" && b.stickyValue == wanted && !b.shunned(now) {
+			return b, nil
+		}
+		if best == nil || b.better(best, canary, now) {
 			best = b
 		}
 	}
@@ -208,18 +219,35 @@ func (s *service) choose(avoid *backend) (*backend, *failure) {
 	return nil, failNoInstance
 }
 
-// better tells whether a is the better choice than b.
-func better(a, b *backend) bool {
-	if a.suspicious != b.suspicious {
-		return b.suspicious
+// better tells whether b is a better choice than c, on the turn of the new version or of the old one.
+func (b *backend) better(c *backend, canary bool, now time.Time) bool {
+	switch shunned := b.shunned(now); {
+	case shunned != c.shunned(now):
+		return !shunned
+	case b.canary != c.canary:
+		return b.canary == canary
 	}
-	return a.inFlight < b.inFlight
+	return b.inFlight < c.inFlight
+}
+
+// shunned tells whether others are preferred to b.
+func (b *backend) shunned(now time.Time) bool { return b.suspicious || b.outlier.aside(now) }
+
+// canaryTurn tells whether the next request is the new version's: of a hundred, as many as its weight, evenly spread.
+func (s *service) canaryTurn() bool {
+	if s.turn += s.route.CanaryWeight; s.turn < 100 {
+		return false
+	}
+	s.turn -= 100
+	return true
 }
 
 // release gives the place back and hands it to the first that waits.
-func (s *service) release(b *backend) {
+func (s *service) release(b *backend, how score) {
+	now := time.Now()
 	s.mu.Lock()
-	s.account(time.Now())
+	s.account(now)
+	aside := b.outlier.observe(now, how)
 	b.inFlight--
 	s.inFlight--
 	if len(s.waiters) > 0 {
@@ -232,7 +260,7 @@ func (s *service) release(b *backend) {
 		s.tend(b)
 	}
 	s.mu.Unlock()
-	if gone {
+	if gone || aside {
 		s.hub.changed()
 	}
 }
@@ -254,7 +282,7 @@ func (s *service) forget(b *backend) {
 // serveWaiters gives places to those who wait, as far as there are any, or the reason why there never will be one.
 func (s *service) serveWaiters() {
 	for len(s.waiters) > 0 {
-		c := s.seek(len(s.waiters))
+		c := s.seek(len(s.waiters), "")
 		if s.patience(c) > 0 {
 			return
 		}
@@ -320,6 +348,10 @@ func (b *backend) status() TargetStatus {
 		LastCheck:    b.judge.lastCheck,
 		HealthySince: b.judge.healthySince,
 		InFlight:     b.inFlight,
+		Roused:       b.told == Reserve && b.phase == Active,
 		Frozen:       b.rest != awake,
+		Requests:     b.outlier.requests,
+		Bad:          b.outlier.bad,
+		AsideUntil:   b.outlier.until,
 	}
 }

@@ -48,8 +48,14 @@ type TargetStatus struct {
 	// HealthySince is when the target became healthy; zero while it is not.
 	HealthySince time.Time
 	InFlight     int
+	// Roused tells that the table has it in reserve, but it takes part in the traffic because it was needed.
+	Roused bool
 	// Frozen tells that its processes stand still, or may do so; it is not checked then.
 	Frozen bool
+	// Requests counts those that ended, Bad those of them that ended with a 5xx answer, a broken one or none in time.
+	Requests, Bad uint64
+	// AsideUntil is when others stop being preferred because too many requests in a row ended badly; a past time means nothing.
+	AsideUntil time.Time
 }
 
 // Counters are the figures of one service since the edge started; all but InFlight and Waiting only grow.
@@ -61,6 +67,7 @@ type Counters struct {
 	Waiting              int    // requests that wait for a place at an instance
 	Rejected             uint64 // 429 given because everything was full (counted in Status4xx too)
 	Retries              uint64 // requests sent to another instance after the first broke
+	Refused              uint64 // requests refused by an address list, a password or a web ACL (counted by their status too)
 	Unlogged             uint64 // lines of the access log that were dropped, because too many were waiting
 	BytesIn, BytesOut    uint64 // bodies, from and to clients
 	LatencyBuckets       []uint64

@@ -53,8 +53,12 @@ type Route struct {
 	WebACL *webacl.Resolved
 	// AccessLog says how a line about each request is written: json or combined, either with +query; "" writes none (tag slipway:access-log).
 	AccessLog string
-	Health    HealthCheck
-	Targets   []Target
+	// Sticky keeps a client at its instance by a cookie (tag slipway:sticky).
+	Sticky bool
+	// CanaryWeight is how many of a hundred requests go to the targets marked Canary, 0-99; as many as that when all are well.
+	CanaryWeight int
+	Health       HealthCheck
+	Targets      []Target
 }
 
 // Serving says whether a service is meant to answer.
@@ -77,6 +81,8 @@ type Target struct {
 	// Address is ip:port of the application.
 	Address string
 	Phase   Phase
+	// Canary marks an active target of the version that gets Route.CanaryWeight of the requests.
+	Canary bool
 }
 
 // Phase says which part a target plays.
@@ -87,7 +93,7 @@ const (
 	// Standby targets are health-checked and get no requests: the new set of a deployment.
 	Standby Phase = "standby"
 	// Reserve targets are healthy and get requests only when the active ones have no place left. An edge that can freezes them
-	// meanwhile. One that got requests shows as Active in the [Status], and stays so until a table names another phase for it.
+	// meanwhile. One that was needed shows as Active and Roused in the [Status], and stays so until a table names another phase for it.
 	Reserve Phase = "reserve"
 	// Active targets get requests while they are healthy.
 	Active Phase = "active"

@@ -1,0 +1,145 @@
+package edge
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+// named is an application that answers its name, with the status it is told.
+func named(t testing.TB, name string, status *atomic.Int64) *httptest.Server {
+	return app(t, func(w http.ResponseWriter, r *http.Request) {
+		if status != nil {
+			w.WriteHeader(int(status.Load()))
+		}
+		fmt.Fprint(w, name)
+	})
+}
+
+// tally asks n times and counts who answered.
+func tally(t *testing.T, c *http.Client, n int) map[string]int {
+	t.Helper()
+	got := map[string]int{}
+	for range n {
+		_, body := get(t, c, "/")
+		got[body]++
+	}
+	return got
+}
+
+// TestCanaryShare: of a hundred requests the new version gets as many as its weight, in both protocols, and all of them when the old one
+// is gone, as none when the new one is.
+func TestCanaryShare(t *testing.T) {
+	h := newHouse(t, nil)
+	before, after := target("old", named(t, "old", nil), Active), target("new", named(t, "new", nil), Active)
+	after.Canary = true
+	weigh := func(r *Route) { r.CanaryWeight = 10 }
+	h.publish(weigh, before, after)
+	h.await("new", Healthy)
+	both(t, h, func(t *testing.T, c *http.Client) {
+		if got := tally(t, c, 200); got["new"] != 20 || got["old"] != 180 {
+			t.Errorf("of 200 requests: %v; want 20 for the new version", got)
+		}
+	})
+	h.publish(weigh, after)
+	if got := tally(t, h.browser(false), 20); got["new"] != 20 {
+		t.Errorf("without the old version: %v", got)
+	}
+	h.publish(weigh, before)
+	if got := tally(t, h.browser(false), 20); got["old"] != 20 {
+		t.Errorf("without the new version: %v", got)
+	}
+}
+
+// TestBadInstanceStandsAside: an instance whose health check succeeds while its answers fail gets no more than a few requests, and its
+// share again when it does well. When all of them fail nobody is refused for it.
+func TestBadInstanceStandsAside(t *testing.T) {
+	h := newHouse(t, nil)
+	var first, second atomic.Int64
+	first.Store(500)
+	second.Store(200)
+	h.publish(nil, target("a", named(t, "a", &first), Active), target("b", named(t, "b", &second), Active))
+	c := h.browser(false)
+	if got := tally(t, c, 100); got["a"] > badInRow+1 {
+		t.Errorf("the bad instance got %v", got)
+	}
+	if st := h.edge.Status().Targets["a"]; st.Bad == 0 || st.AsideUntil.IsZero() || st.Health != Healthy {
+		t.Errorf("status %+v", st)
+	}
+	second.Store(503)
+	for range 20 {
+		if resp, body := get(t, c, "/"); body != "a" && body != "b" {
+			t.Fatalf("with both bad: %d %q; want their own answers", resp.StatusCode, body)
+		}
+	}
+}
+
+// TestSticky: a client stays at its instance, whichever protocol it speaks, WebSocket included; when the instance is gone it gets
+// another one and stays there.
+func TestSticky(t *testing.T) {
+	h := newHouse(t, nil)
+	a, b := target("a", named(t, "a", nil), Active), target("b", named(t, "b", nil), Active)
+	stick := func(r *Route) { r.Sticky = true }
+	h.publish(stick, a, b)
+	both(t, h, func(t *testing.T, c *http.Client) {
+		resp, body := get(t, c, "/")
+		set := resp.Cookies()
+		if len(set) != 1 || set[0].Name != stickyCookie || !set[0].Secure || !set[0].HttpOnly || set[0].SameSite != http.SameSiteLaxMode {
+			t.Fatalf("cookies %v", set)
+		}
+		if strings.Contains(set[0].Value, body) {
+			t.Errorf("the cookie tells the instance: %v", set[0].Value)
+		}
+		jar, err := cookiejar.New(nil)
+		check(t, err)
+		stays := *c
+		stays.Jar = jar
+		_, home := get(t, &stays, "/")
+		if got := tally(t, &stays, 30); got[home] != 30 {
+			t.Errorf("at home at %s and answered by %v", home, got)
+		}
+		if resp, _ := get(t, &stays, "/"); len(resp.Cookies()) != 0 {
+			t.Errorf("the cookie is set again: %v", resp.Cookies())
+		}
+		left := a
+		if home == "a" {
+			left = b
+		}
+		h.publish(stick, left)
+		if got := tally(t, &stays, 5); got[left.InstanceID] != 5 {
+			t.Errorf("after the instance went: %v", got)
+		}
+		h.publish(stick, a, b)
+		h.await("a", Healthy)
+		h.await("b", Healthy)
+		if got := tally(t, &stays, 30); got[left.InstanceID] != 30 {
+			t.Errorf("after the move: %v", got)
+		}
+	})
+	h.publish(nil, a, b)
+	if resp, _ := get(t, h.browser(false), "/"); len(resp.Cookies()) != 0 {
+		t.Errorf("cookies without the setting: %v", resp.Cookies())
+	}
+}
+
+func TestStickyUpgrade(t *testing.T) {
+	h := newHouse(t, nil)
+	s := app(t, func(w http.ResponseWriter, r *http.Request) {
+		if ws, err := websocket.Accept(w, r, nil); err == nil {
+			ws.Close(websocket.StatusNormalClosure, "")
+		}
+	})
+	h.publish(func(r *Route) { r.Sticky = true }, target("a", s, Active))
+	conn, resp, err := websocket.Dial(t.Context(), "wss://"+appHost+"/", &websocket.DialOptions{HTTPClient: h.browser(false)})
+	check(t, err)
+	defer conn.CloseNow()
+	if set := resp.Cookies(); len(set) != 1 || set[0].Name != stickyCookie {
+		t.Errorf("an upgrade sets %v", set)
+	}
+}
