@@ -2,7 +2,7 @@
 //
 //	figure NAME VALUE UNIT [peer PEER VALUE ratio R]
 //
-// It has three parts, each runnable alone with -only: edge (CPU time and latency of the front door, beside HAProxy and nginx),
+// It has three parts, each runnable alone with -only: edge (CPU time and latency of the front door, beside HAProxy, nginx and, where it is installed, Caddy),
 // deploy (how long people wait, idle memory, recovery after kill -9) and api (latencies with a thousand services). Figures go
 // to standard output; what they were made of, and what went wrong, to standard error. The exit code is 1 when a figure is missing.
 //

@@ -26,7 +26,7 @@ var traffics = []traffic{
 	{name: "edge-cpu-h2-tls-1k", path: "/1k", secure: true, http2: true},
 }
 
-// edge measures the front door beside HAProxy and nginx.
+// edge measures the front door beside HAProxy, nginx and, where it is installed, Caddy.
 func (b *bench) edge(ctx context.Context) error {
 	dir := filepath.Join(b.dir, "edge-stage")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -40,6 +40,8 @@ func (b *bench) edge(ctx context.Context) error {
 	for _, t := range traffics {
 		b.attempt(ctx, t.name, func(ctx context.Context) error { return b.cost(ctx, s, t) })
 	}
+	b.attempt(ctx, "edge-many-services", func(ctx context.Context) error { return b.manyServices(ctx, s) })
+	b.attempt(ctx, "edge-idle-connections", func(ctx context.Context) error { return b.idleConnections(ctx, s) })
 	b.attempt(ctx, "edge-latency", func(ctx context.Context) error { return b.latency(ctx, s) })
 	return nil
 }
@@ -107,7 +109,7 @@ func (p *proxy) spending(load func() (requests int, err error)) (s spent, err er
 	return s, err
 }
 
-// beside prints the edge's median beside that of HAProxy, and on a line of its own beside that of nginx.
+// beside prints the edge's median beside that of HAProxy, and on lines of their own beside those of the others.
 func (b *bench) beside(name, unit string, s *stage, values map[string][]float64) {
 	own := median(values[s.subjects[0].name])
 	for n, p := range s.subjects[1:] {

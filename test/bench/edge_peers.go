@@ -92,6 +92,41 @@ const nginxBackendConfig = nginxCommon + `
 }
 `
 
+const caddyConfig = `{
+	admin off
+	auto_https off
+	storage file_system DIR/caddy
+	log {
+		level ERROR
+	}
+	servers {
+		protocols h1 h2
+	}
+}
+(app) {
+	reverse_proxy BACKEND {
+		lb_policy least_conn
+		health_uri /1k
+		health_interval 5s
+		header_up X-Forwarded-Proto https
+		header_up X-Request-Id {http.request.uuid}
+		transport http {
+			keepalive_idle_conns_per_host 100
+			compression off
+		}
+	}
+}
+http://localhost:PLAINPORT {
+	bind 127.0.0.1
+	import app
+}
+https://localhost:SECUREPORT {
+	bind 127.0.0.1
+	tls DIR/cert.pem DIR/key.pem
+	import app
+}
+`
+
 // startBackend starts the application behind all proxies.
 func (s *stage) startBackend(ctx context.Context) error {
 	at, err := freeAddresses(1)
@@ -134,6 +169,24 @@ func (s *stage) startNginx(ctx context.Context) (*proxy, error) {
 	}
 	return p, p.serves(ctx)
 }
+
+func (s *stage) startCaddy(ctx context.Context) (*proxy, error) {
+	p, err := newPeer("caddy")
+	if err != nil {
+		return nil, err
+	}
+	ports := strings.NewReplacer("PLAINPORT", port(p.plain), "SECUREPORT", port(p.secure))
+	path, err := s.configure("caddy", ports.Replace(caddyConfig), p)
+	if err != nil {
+		return nil, err
+	}
+	if p.child, err = spawn(ctx, s.proxies, "caddy", "run", "--adapter", "caddyfile", "--config", path); err != nil {
+		return nil, err
+	}
+	return p, p.serves(ctx)
+}
+
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 func newPeer(name string) (*proxy, error) {
 	at, err := freeAddresses(2)

@@ -56,9 +56,14 @@ func edgeRole(ctx context.Context, args []string) error {
 	return s.Run(ctx)
 }
 
-// startEdge starts an edge that serves host "localhost" from backend, and waits until it does.
+// startEdge starts the edge that is measured beside its peers.
 func (s *stage) startEdge(ctx context.Context) (*proxy, error) {
-	dir := filepath.Join(s.dir, "edge")
+	return s.startEdgeWith(ctx, "edge", s.table())
+}
+
+// startEdgeWith starts an edge that routes by a table, in which host "localhost" is, and waits until it does.
+func (s *stage) startEdgeWith(ctx context.Context, name string, table edge.Table) (*proxy, error) {
+	dir := filepath.Join(s.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func (s *stage) startEdge(ctx context.Context) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{name: "edge"}
+	p := &proxy{name: name}
 	if p.child, err = spawn(ctx, s.proxies, self, "edge-role", dir); err != nil {
 		return nil, err
 	}
@@ -81,11 +86,11 @@ func (s *stage) startEdge(ctx context.Context) (*proxy, error) {
 		return errors.Join(err, client.Ready(ctx))
 	})
 	if err == nil {
-		err = client.Publish(ctx, s.table())
+		err = client.Publish(ctx, table)
 	}
 	if err != nil {
 		p.child.stop()
-		return nil, fmt.Errorf("edge: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, p.serves(ctx)
 }

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -52,7 +53,11 @@ func setStage(ctx context.Context, dir string) (*stage, error) {
 	if err := s.startBackend(ctx); err != nil {
 		return s, err
 	}
-	for _, start := range []func(context.Context) (*proxy, error){s.startEdge, s.startHAProxy, s.startNginx} {
+	starts := []func(context.Context) (*proxy, error){s.startEdge, s.startHAProxy, s.startNginx}
+	if _, err := exec.LookPath("caddy"); err == nil { // Debian has it, but nothing else needs it
+		starts = append(starts, s.startCaddy)
+	}
+	for _, start := range starts {
 		p, err := start(ctx)
 		if p != nil {
 			s.subjects = append(s.subjects, p)

@@ -122,18 +122,21 @@ func cpuTime(pid int) (time.Duration, error) {
 }
 
 // memoryOf is the proportional set size of a process in bytes: what it has alone, and its share of what it has with others.
-func memoryOf(pid int) (int64, error) {
+func memoryOf(pid int) (int64, error) { return memoryIn(pid, "Pss:") }
+
+// memoryIn is one of the sums of /proc/<pid>/smaps_rollup in bytes, such as Pss: or Rss:, which counts what is shared in full.
+func memoryIn(pid int, sum string) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "Pss:" {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == sum {
 			kib, err := strconv.ParseInt(f[1], 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/smaps_rollup has no Pss", pid)
+	return 0, fmt.Errorf("/proc/%d/smaps_rollup has no %s", pid, sum)
 }
 
 // shims are the processes that keep the instances of a data directory, by process id: programs of Slipway's, whether the whole
