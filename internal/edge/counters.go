@@ -13,6 +13,7 @@ type counters struct {
 	classes   [6]atomic.Uint64 // by the first digit of the status
 	rejected  atomic.Uint64
 	retries   atomic.Uint64
+	refused   atomic.Uint64
 	unlogged  atomic.Uint64
 	bytesIn   atomic.Uint64
 	bytesOut  atomic.Uint64
@@ -57,6 +58,7 @@ func (c *counters) read() Counters {
 		Status5xx:      c.classes[5].Load(),
 		Rejected:       c.rejected.Load(),
 		Retries:        c.retries.Load(),
+		Refused:        c.refused.Load(),
 		Unlogged:       c.unlogged.Load(),
 		BytesIn:        c.bytesIn.Load(),
 		BytesOut:       c.bytesOut.Load(),

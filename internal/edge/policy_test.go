@@ -189,3 +189,29 @@ func TestGuessingIsSlowed(t *testing.T) {
 }
 
 func onlyLoopback() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
+
+// Counters only grow, whatever tables come, and those of a policy are among them.
+func TestCountersGrowOverTables(t *testing.T) {
+	s := app(t, func(http.ResponseWriter, *http.Request) {})
+	h := newHouse(t, nil)
+	c := h.browser(false)
+	var before Counters
+	for n, adjust := range []func(*Route){nil, onlyFrom("192.0.2.0/24"), onlyFrom("127.0.0.0/8"), func(r *Route) { r.Serving = ServingPaused }, nil} {
+		targets := []Target{target("i1", s, Active)}
+		if n == 2 {
+			targets = append(targets, target("i2", s, Active)) // another set of instances
+		}
+		h.publish(adjust, targets...)
+		read(t, fetch(t, c, ""))
+		want := uint64(n + 1)
+		awaitCounters(t, h, func(now Counters) bool { return now.Requests >= want })
+		now := h.edge.Status().Services[appARN]
+		if now.Requests != want || now.Status2xx < before.Status2xx || now.Status4xx < before.Status4xx || now.Status5xx < before.Status5xx || now.Refused < before.Refused || now.Busy < before.Busy {
+			t.Errorf("table %d: %+v after %+v", n, now, before)
+		}
+		before = now
+	}
+	if before.Refused != 1 || before.Status2xx != 3 || before.Status4xx != 1 || before.Status5xx != 1 {
+		t.Errorf("%+v", before)
+	}
+}

@@ -11,10 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"slipway.dev/slipway/internal/api"
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
@@ -62,7 +58,7 @@ func (s *System) openFront(ctx context.Context) error {
 	f.mux.Handle("/hooks/", s.hooks)
 	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	f.mux.HandleFunc("GET /readyz", f.ready)
-	f.mux.Handle("GET /metrics", promhttp.HandlerFor(f.metrics(), promhttp.HandlerOpts{}))
+	f.mux.Handle("GET /metrics", s.metrics())
 	s.front = f
 	return nil
 }
@@ -115,37 +111,6 @@ func (f *front) ready(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the edge has no routing table yet", http.StatusServiceUnavailable)
 	default:
 		fmt.Fprintln(w, "ready")
-	}
-}
-
-func (f *front) metrics() *prometheus.Registry {
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), edgeCollector{f.sys})
-	return reg
-}
-
-// edgeCollector turns the edge's counters into metrics at each scrape. Only live services have a label.
-type edgeCollector struct{ sys *System }
-
-var (
-	requestsDesc = prometheus.NewDesc("slipway_requests_total", "Requests by status class.", []string{"service", "class"}, nil)
-	inFlightDesc = prometheus.NewDesc("slipway_requests_in_flight", "Requests in flight.", []string{"service"}, nil)
-)
-
-func (edgeCollector) Describe(ch chan<- *prometheus.Desc) { ch <- requestsDesc; ch <- inFlightDesc }
-
-func (c edgeCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	st, err := c.sys.edge.Status(ctx)
-	if err != nil {
-		return // an edge that is away has no figures; the scrape shows the rest
-	}
-	for arn, n := range st.Services {
-		for class, v := range map[string]uint64{"2xx": n.Status2xx, "3xx": n.Status3xx, "4xx": n.Status4xx, "5xx": n.Status5xx} {
-			ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(v), arn, class)
-		}
-		ch <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(n.InFlight), arn)
 	}
 }
 
