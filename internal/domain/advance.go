@@ -202,7 +202,8 @@ func (r *Registrar) renewAt(ctx context.Context, c Certificate) (time.Time, erro
 	}
 	p, err := r.pair(ctx, c.ARN)
 	if err != nil {
-		return time.Time{}, err
+		r.cfg.Log.Error("the key of a certificate cannot be opened; another certificate is made", "hosts", c.Hosts, "err", err)
+		return time.Time{}, nil
 	}
 	leaf, err := p.Leaf()
 	if err != nil {

@@ -128,7 +128,8 @@ type Served struct {
 	Pair
 }
 
-// Served gives the certificates of all routed associations, in a settled order.
+// Served gives the certificates of all routed associations, in a settled order. One whose key cannot be opened is left out, so that the
+// others are served; the registrar says so and has it made anew.
 func (s *Certificates) Served(ctx context.Context) (out []Served, err error) {
 	err = s.db.View(ctx, func(tx *store.Tx) error {
 		domains, err := tx.Domains("")
@@ -144,11 +145,9 @@ func (s *Certificates) Served(ctx context.Context) (out []Served, err error) {
 			if !found || !d.Routed() {
 				continue
 			}
-			p, err := s.pair(tx, c.ARN)
-			if err != nil {
-				return err
+			if p, err := s.pair(tx, c.ARN); err == nil {
+				out = append(out, Served{d.Hosts(), p})
 			}
-			out = append(out, Served{d.Hosts(), p})
 		}
 		return nil
 	})

@@ -304,3 +304,23 @@ func TestBroughtCertificates(t *testing.T) {
 	o.is(d, apprunner.DomainActive, CertificateIssued)
 	o.heard("The certificate of *.example.com expires in less than a day")
 }
+
+// Who loses the key that seals keys loses no domain: others are served meanwhile, and new certificates are made.
+func TestALostSealIsHealed(t *testing.T) {
+	o := newOffice(t)
+	d := o.link("example.com")
+	o.prove(d)
+	o.tick()
+	o.is(d, apprunner.DomainActive, CertificateIssued)
+	var err error
+	if o.cfg.Certificates, err = OpenCertificates(t.Context(), o.db, []byte("another key of thirty-two bytes!"), o.clock.Now); err != nil {
+		t.Fatal(err)
+	}
+	if served, err := o.cfg.Certificates.Served(t.Context()); err != nil || len(served) != 0 {
+		t.Errorf("%d, %v", len(served), err)
+	}
+	o.pass(7*time.Hour, time.Hour)
+	if served, err := o.cfg.Certificates.Served(t.Context()); err != nil || len(served) != 1 || len(o.orders) != 2 {
+		t.Errorf("%d, %v, %d orders", len(served), err, len(o.orders))
+	}
+}

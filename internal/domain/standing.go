@@ -109,7 +109,8 @@ func (s *Certificates) Own(ctx context.Context, host string) (p Pair, found bool
 			return err
 		}
 		p, err = s.pair(tx, c.ARN)
-		return err
+		found = err == nil // one that cannot be opened is made anew
+		return nil
 	})
 	return p, found, err
 }

@@ -1,10 +1,14 @@
 package edge
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -18,22 +22,54 @@ var modernSuites = []uint16{
 
 // ModernTLS is how this product meets clients over TLS: 1.2 and 1.3, forward secret suites only. Session tickets go to clients of TLS 1.3
 // alone, whose resumed sessions have keys of their own; a ticket of TLS 1.2 would let whoever gets hold of its key read what was said
-// before. crypto/tls gives tickets a new key each day, and forgets keys after a week, for as long as one configuration serves: make one
-// and keep it.
+// before. The keys of tickets change twice a day and are forgotten after a day.
 func ModernTLS(protocols []string, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12, CipherSuites: modernSuites, NextProtos: protocols, GetCertificate: certificate,
 		DynamicRecordSizingDisabled: true, // answers are written whole; small records would only cost
 	}
-	old := c.Clone()
+	old, tickets := c.Clone(), new(ticketKeys)
 	old.MaxVersion, old.SessionTicketsDisabled = tls.VersionTLS12, true
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 			return old, nil
 		}
+		tickets.turn(c, time.Now())
 		return nil, nil //nolint:nilnil // the configuration itself
 	}
 	return c
+}
+
+// ticketTurn is how long new session tickets are made with one key. It opens tickets for as long again.
+const ticketTurn = 12 * time.Hour
+
+// ticketKeys are the keys of session tickets: the one that new tickets get, and the one before.
+type ticketKeys struct {
+	next atomic.Int64 // when the key changes, in Unix seconds
+
+	mu   sync.Mutex
+	keys [][32]byte
+}
+
+// turn gives a configuration another key when it is time. Whoever comes too late for the old one makes a whole handshake.
+func (k *ticketKeys) turn(c *tls.Config, now time.Time) {
+	if now.Unix() < k.next.Load() {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	late := now.Unix() - k.next.Load()
+	if late < 0 {
+		return // somebody else was here
+	}
+	var fresh [32]byte
+	rand.Read(fresh[:])
+	if late >= int64(ticketTurn/time.Second) {
+		k.keys = nil // nobody came for so long that the last key has had its time
+	}
+	k.keys = append([][32]byte{fresh}, k.keys[:min(len(k.keys), 1)]...)
+	c.SetSessionTicketKeys(k.keys)
+	k.next.Store(now.Add(ticketTurn).Unix())
 }
 
 // tlsConfig is ModernTLS that answers challenges of certificate authorities too.

@@ -148,3 +148,66 @@ func TestSessionTickets(t *testing.T) {
 		}
 	}
 }
+
+// A ticket opens a session until its key has had its time.
+func TestTicketKeysChange(t *testing.T) {
+	donor := httptest.NewTLSServer(nil)
+	donor.Close()
+	conf, keys, now := &tls.Config{Certificates: donor.TLS.Certificates}, new(ticketKeys), time.Now()
+	keys.turn(conf, now)
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Listener = tls.NewListener(srv.Listener, conf)
+	srv.Start()
+	defer srv.Close()
+	client := &tls.Config{InsecureSkipVerify: true}
+	resumed := func(cache tls.ClientSessionCache) bool {
+		t.Helper()
+		c := client.Clone()
+		c.ClientSessionCache = cache
+		conn, err := tls.Dial("tcp", srv.Listener.Addr().String(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, conn) // the ticket comes with the answer
+		return conn.ConnectionState().DidResume
+	}
+	first := &oneTicket{}
+	if resumed(first) {
+		t.Fatal("resumed without a ticket")
+	}
+	first.closed = true // this ticket is the one that is shown from now on
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{time.Hour, true}, {ticketTurn, true}, {2*ticketTurn - time.Minute, true}, {2 * ticketTurn, false}, {10 * ticketTurn, false}} {
+		keys.turn(conf, now.Add(c.after))
+		if got := resumed(first); got != c.want {
+			t.Errorf("after %s: resumed %v", c.after, got)
+		}
+	}
+	late := &oneTicket{}
+	resumed(late)
+	late.closed = true
+	keys.turn(conf, now.Add(13*ticketTurn))
+	if resumed(late) {
+		t.Error("a key that nobody replaced for days still opens tickets")
+	}
+}
+
+// oneTicket remembers tickets until it is closed.
+type oneTicket struct {
+	state  *tls.ClientSessionState
+	closed bool
+}
+
+func (o *oneTicket) Get(string) (*tls.ClientSessionState, bool) { return o.state, o.state != nil }
+
+func (o *oneTicket) Put(_ string, s *tls.ClientSessionState) {
+	if !o.closed {
+		o.state = s
+	}
+}
