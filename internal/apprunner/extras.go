@@ -13,8 +13,10 @@ import (
 type Extras struct {
 	// ScaleToZero lets the last instance go after a quiet time; requests are held while one starts (slipway:scale-to-zero=on).
 	ScaleToZero bool
-	// MinActive is how many instances are never frozen (slipway:min-active, 0-25): the others take a few milliseconds to thaw.
+	// MinActive is how many instances are never frozen (slipway:min-active, 1-25): the others take a few milliseconds to thaw; 0 is the
+	// default, 1. With FreezeAll all may be frozen (slipway:min-active=0).
 	MinActive int
+	FreezeAll bool
 	// ScaleCPU adds instances when the active ones use more than this share of their CPU (slipway:scale-cpu, 1-100 percent); 0 is off.
 	ScaleCPU int
 	// CanaryWeight is the share of requests a new version gets for CanaryTime before it gets all (slipway:canary="10 2m", 1-99
@@ -41,6 +43,14 @@ type Extras struct {
 	// Capabilities are kept inside the instance's own user namespace, for images that start as root and change their user
 	// (slipway:capabilities, ADR 5). They count from the next start of instances on.
 	Capabilities []string
+}
+
+// Awake is how many instances are never frozen.
+func (x Extras) Awake() int {
+	if x.FreezeAll {
+		return 0
+	}
+	return max(x.MinActive, 1)
 }
 
 // ExtraPrefix begins the tags that are settings.
@@ -70,6 +80,7 @@ func (x *Extras) set(name, value string) (err error) {
 		x.ScaleToZero, err = onOff(name, value)
 	case "min-active":
 		x.MinActive, err = number(name, value, 0, 25)
+		x.FreezeAll = err == nil && x.MinActive == 0
 	case "scale-cpu":
 		x.ScaleCPU, err = number(name, value, 1, 100)
 	case "canary":

@@ -245,6 +245,7 @@ type Instance struct {
 	DeploymentID string
 	OperationID  string // the operation that started it; empty for a replacement
 	Phase        Phase
+	Reserve      bool   // active, but takes requests only when the others are full; it may be frozen meanwhile
 	Address      string // ip:port; empty until started
 	CreatedAt    time.Time
 	DrainSince   time.Time // when it became draining

@@ -15,6 +15,7 @@ type view struct {
 	svc       apprunner.Service
 	extras    apprunner.Extras
 	want      int                 // how many instances its load and its limits ask for
+	awake     int                 // how many of them are not to stand in reserve
 	op        apprunner.Operation // the running one; zero when there is none
 	rows      []apprunner.Instance
 	real      map[string]instance.Instance
@@ -34,6 +35,7 @@ type decision struct {
 	replace []bad                // let go and start another
 	surplus []apprunner.Instance // let go
 	missing int                  // how many instances to start
+	turn    []apprunner.Instance // move into the reserve, or out of it
 }
 
 // decide compares what should run with what does. It is pure.
@@ -62,16 +64,51 @@ func decide(now time.Time, v view, drain time.Duration) decision {
 		return d
 	}
 	d.missing = max(0, v.want-len(active))
-	if len(active) > v.want && v.op.ID == "" {
-		slices.SortStableFunc(active, v.byWorth)
-		d.surplus = active[v.want:]
+	if v.op.ID != "" {
+		return d
 	}
+	slices.SortStableFunc(active, v.byWorth)
+	if len(active) > v.want {
+		active, d.surplus = active[:v.want], active[v.want:]
+	}
+	d.turn = v.turns(active)
 	return d
 }
 
-// byWorth orders instances by how much is lost when they go: those with the most requests first, then the oldest.
+// byWorth orders instances by how much is lost when they go: those that take part in the traffic first, then those with the most
+// requests, then the oldest.
 func (v view) byWorth(a, b apprunner.Instance) int {
-	return cmp.Or(cmp.Compare(v.edge.Targets[b.ID].InFlight, v.edge.Targets[a.ID].InFlight), a.CreatedAt.Compare(b.CreatedAt))
+	return cmp.Or(cmp.Compare(v.part(b), v.part(a)), cmp.Compare(v.edge.Targets[b.ID].InFlight, v.edge.Targets[a.ID].InFlight), a.CreatedAt.Compare(b.CreatedAt))
+}
+
+// part is 2 for an instance that takes part in the traffic, 1 for one in reserve and 0 for one that is not healthy yet.
+func (v view) part(i apprunner.Instance) int {
+	switch {
+	case v.edge.Targets[i.ID].Health != edge.Healthy:
+		return 0
+	case i.Reserve && !v.roused(i):
+		return 1
+	}
+	return 2
+}
+
+// roused tells whether the edge took an instance out of the reserve because it was needed.
+func (v view) roused(i apprunner.Instance) bool { return i.Reserve && v.edge.Targets[i.ID].Roused }
+
+// turns are the instances, the most worthy first, whose part in the traffic is to change. Only healthy ones go into the reserve:
+// there they are not looked after.
+func (v view) turns(active []apprunner.Instance) (list []apprunner.Instance) {
+	if !v.edgeKnown {
+		return nil
+	}
+	for n, i := range active {
+		spare := n >= v.awake && v.part(i) > 0
+		if spare != i.Reserve {
+			i.Reserve = spare
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // shouldServe tells whether the service has a version that is meant to run now. While an operation pauses, resumes or deletes
@@ -101,7 +138,7 @@ func (v view) drained(now time.Time, i apprunner.Instance, drain time.Duration) 
 		return false
 	}
 	t, routed := v.edge.Targets[i.ID]
-	return !routed || t.Phase == edge.Draining && t.InFlight == 0
+	return !routed || t.Phase == edge.Draining && t.InFlight == 0 && !t.Frozen
 }
 
 // startGrace is how long a recorded instance may be unknown to the driver: it is being started.

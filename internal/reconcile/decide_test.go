@@ -22,9 +22,20 @@ func running(change func(*view)) view {
 		real: map[string]instance.Instance{"a": {ID: "a", State: instance.Running}},
 		edge: edge.Status{Targets: map[string]edge.TargetStatus{"a": {Phase: edge.Active, Health: edge.Healthy}}}, edgeKnown: true,
 	}
-	v.want = 1
+	v.want, v.awake = 1, 1
 	change(&v)
 	return v
+}
+
+// reserve is a service with two healthy instances.
+func reserve(want, awake int, change func(*view)) view {
+	return running(func(v *view) {
+		v.want, v.awake = want, awake
+		v.rows = append(v.rows, apprunner.Instance{ID: "b", Phase: apprunner.PhaseActive, CreatedAt: noon})
+		v.real["b"] = instance.Instance{ID: "b", State: instance.Running}
+		v.edge.Targets["b"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Healthy}
+		change(v)
+	})
 }
 
 func ids(d decision) map[string]any {
@@ -34,6 +45,9 @@ func ids(d decision) map[string]any {
 	}
 	for _, i := range d.surplus {
 		out["surplus "+i.ID] = true
+	}
+	for _, i := range d.turn {
+		out["reserve "+i.ID] = i.Reserve
 	}
 	for _, b := range d.replace {
 		out["replace "+b.ID] = b.reason
@@ -59,6 +73,32 @@ func TestDecide(t *testing.T) {
 			v.real["b"] = instance.Instance{ID: "b", State: instance.Running}
 			v.edge.Targets["b"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Healthy, InFlight: 2}
 		}), map[string]any{"missing": 0, "surplus a": true}},
+		"not all are needed": {reserve(2, 1, func(*view) {}), map[string]any{"missing": 0, "reserve b": true}},
+		"one is not healthy yet": {reserve(2, 1, func(v *view) {
+			v.edge.Targets["b"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Unknown}
+		}), map[string]any{"missing": 0}},
+		"one in reserve is needed": {reserve(2, 2, func(v *view) {
+			v.rows[1].Reserve = true
+			v.edge.Targets["b"] = edge.TargetStatus{Phase: edge.Reserve, Health: edge.Healthy, Frozen: true}
+		}), map[string]any{"missing": 0, "reserve b": false}},
+		"the edge has roused one": {reserve(2, 1, func(v *view) {
+			v.rows[1].Reserve = true
+			v.edge.Targets["a"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Unknown}
+			v.edge.Targets["b"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Healthy, Roused: true}
+		}), map[string]any{"missing": 0, "reserve b": false}},
+		"one stays in reserve": {reserve(2, 1, func(v *view) {
+			v.rows[0].Reserve = true
+			v.edge.Targets["a"] = edge.TargetStatus{Phase: edge.Reserve, Health: edge.Healthy, Frozen: true}
+		}), map[string]any{"missing": 0}},
+		"those in reserve go first": {reserve(1, 1, func(v *view) {
+			v.rows[0].Reserve = true
+			v.edge.Targets["a"] = edge.TargetStatus{Phase: edge.Reserve, Health: edge.Healthy, Frozen: true}
+		}), map[string]any{"missing": 0, "surplus a": true}},
+		"all may be in reserve": {reserve(2, 0, func(*view) {}), map[string]any{"missing": 0, "reserve a": true, "reserve b": true}},
+		"during a deployment": {reserve(2, 1, func(v *view) {
+			v.svc.Status = apprunner.StatusInProgress
+			v.op = apprunner.Operation{ID: "op", Type: apprunner.OpStartDeployment, StatusBefore: apprunner.StatusRunning}
+		}), map[string]any{"missing": 0}},
 		"none is needed": {running(func(v *view) { v.want = 0 }), map[string]any{"missing": 0, "surplus a": true}},
 		"one has ended": {
 			running(func(v *view) { v.real["a"] = instance.Instance{ID: "a", State: instance.Exited, Exit: exited} }),

@@ -86,10 +86,14 @@ func routes(s state) []edge.Route {
 			if i.Address == "" {
 				continue
 			}
+			phase := edge.Phase(i.Phase)
 			if i.Phase == apprunner.PhaseActive {
 				r.Serving, active = edge.ServingOn, true
+				if i.Reserve {
+					phase = edge.Reserve
+				}
 			}
-			r.Targets = append(r.Targets, edge.Target{InstanceID: i.ID, Address: i.Address, Phase: edge.Phase(i.Phase)})
+			r.Targets = append(r.Targets, edge.Target{InstanceID: i.ID, Address: i.Address, Phase: phase})
 		}
 		if !active && (svc.Status == apprunner.StatusPaused || s.pausing[r.ServiceARN]) {
 			r.Serving = edge.ServingPaused

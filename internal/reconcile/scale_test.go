@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -222,4 +223,94 @@ func TestToZero(t *testing.T) {
 	if code, _ := w.asks(s); code != http.StatusNotFound {
 		t.Errorf("a deleted service answers %d", code)
 	}
+}
+
+// frozen waits until the edge has so many targets and so many of them frozen.
+func (w *world) frozen(targets, frozen int) {
+	w.t.Helper()
+	var st edge.Status
+	var n int
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var err error
+		st, err = w.router.Status(w.t.Context())
+		check(w.t, err)
+		n = 0
+		for _, target := range st.Targets {
+			if target.Frozen {
+				n++
+			}
+		}
+		if len(st.Targets) == targets && n == frozen {
+			return
+		}
+	}
+	w.t.Fatalf("%d of %d instances are frozen; want %d of %d: %+v", n, len(st.Targets), frozen, targets, st.Targets)
+}
+
+// TestReserve: what the load does not need is frozen after the quiet time and thawed before anything new is started; a new control
+// plane leaves it as it is.
+//
+// checklist: 106
+func TestReserve(t *testing.T) {
+	w := newWorld(t)
+	w.quiet = 300 * time.Millisecond
+	w.scaling(1, 3, 3)
+	w.run(nil)
+	s, _ := w.await(w.create("reserve").ARN())
+	w.frozen(3, 2)
+	before := w.machine.Started()
+	c := w.crowd(s, 3, "30")
+	w.frozen(3, 0)
+	c.leaves(t)
+	w.frozen(3, 2)
+	w.halt()
+	c = w.crowd(s, 3, "30") // nobody decides, and they serve all the same
+	w.frozen(3, 0)
+	w.run(nil)
+	c.leaves(t)
+	w.frozen(3, 2)
+	w.halt()
+	w.run(nil)
+	time.Sleep(100 * time.Millisecond) // nothing happens
+	w.frozen(3, 2)
+	w.tag(s, "min-active", "2")
+	w.frozen(3, 1)
+	w.tag(s, "min-active", "0")
+	w.frozen(3, 3)
+	if code, _ := w.asks(s); code != http.StatusOK {
+		t.Errorf("a request that finds all frozen is answered %d", code)
+	}
+	w.frozen(3, 3)
+	if n := w.machine.Started(); n != before {
+		t.Errorf("%d instances were started while some were frozen", n-before)
+	}
+}
+
+// TestOperationsOnFrozen: every operation finds frozen instances and ends as it does without.
+func TestOperationsOnFrozen(t *testing.T) {
+	w := newWorld(t)
+	w.quiet = 300 * time.Millisecond
+	w.scaling(5, 2, 3)
+	w.run(nil)
+	s, _ := w.await(w.create("frozen").ARN())
+	w.tag(s, "min-active", "0")
+	for _, do := range []func() error{
+		func() error { _, err := w.control.StartDeployment(t.Context(), scope, s.ARN(), false, ""); return err },
+		func() error { _, _, err := w.control.PauseService(t.Context(), scope, s.ARN()); return err },
+		func() error { _, _, err := w.control.ResumeService(t.Context(), scope, s.ARN()); return err },
+		func() error { _, _, err := w.control.DeleteService(t.Context(), scope, s.ARN()); return err },
+	} {
+		if s, _ = w.await(s.ARN()); s.Status == apprunner.StatusRunning {
+			w.frozen(2, 2)
+		}
+		check(t, do())
+		after, op := w.await(s.ARN())
+		if op.Status != apprunner.OpSucceeded {
+			t.Errorf("%s ended as %s", op.Type, op.Status)
+		}
+		if code, _ := w.asks(s); after.Status == apprunner.StatusRunning && code != http.StatusOK {
+			t.Errorf("after %s a request is answered %d", op.Type, code)
+		}
+	}
+	w.settled(s, 0)
 }

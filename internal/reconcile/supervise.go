@@ -156,6 +156,7 @@ type overview struct {
 	state
 	ops       map[string]apprunner.Operation // the running one, by service ARN
 	want      map[string]int                 // how many instances a service is to have, by its ARN
+	awake     map[string]int                 // how many of them are not to stand in reserve
 	real      map[string]instance.Instance
 	edge      edge.Status
 	edgeKnown bool
@@ -209,7 +210,7 @@ func (v overview) ownerless() (list []apprunner.Instance) {
 func (v overview) of(svc apprunner.Service) view {
 	arn := svc.ARN()
 	return view{
-		svc: svc, extras: v.extras[arn], want: v.want[arn], op: v.ops[arn], rows: v.instances[arn], real: v.real, edge: v.edge, edgeKnown: v.edgeKnown,
+		svc: svc, extras: v.extras[arn], want: v.want[arn], awake: v.awake[arn], op: v.ops[arn], rows: v.instances[arn], real: v.real, edge: v.edge, edgeKnown: v.edgeKnown,
 	}
 }
 
@@ -242,6 +243,9 @@ func (r *Reconciler) tend(ctx context.Context, v view) {
 	d := decide(r.Now(), v, r.DrainTimeout)
 	for _, gone := range d.remove {
 		r.once(ctx, gone.ID, func(ctx context.Context) error { return r.stopAll(ctx, []apprunner.Instance{gone}) })
+	}
+	if len(d.turn) > 0 {
+		r.once(ctx, "turns of "+v.svc.ARN(), func(ctx context.Context) error { return r.takeTurns(ctx, d.turn) })
 	}
 	if len(d.replace) == 0 && len(d.surplus) == 0 && d.missing == 0 {
 		return
@@ -349,6 +353,23 @@ func (r *Reconciler) letGo(ctx context.Context, set []apprunner.Instance, now ti
 	})
 }
 
+// takeTurns moves instances into the reserve or out of it, unless their service did something else with them meanwhile.
+func (r *Reconciler) takeTurns(ctx context.Context, set []apprunner.Instance) error {
+	err := r.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		for _, turned := range set {
+			_, _, failed := tx.ChangeInstance(turned.ID, func(i *apprunner.Instance) {
+				i.Reserve = turned.Reserve && i.Phase == apprunner.PhaseActive
+			})
+			err = errors.Join(err, failed)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change the reserve: %w", err)
+	}
+	return r.publish(ctx)
+}
+
 // addActive records replacements, unless an operation has taken the service over meanwhile.
 func (r *Reconciler) addActive(ctx context.Context, was apprunner.Service, set []apprunner.Instance) error {
 	return r.DB.Update(ctx, func(tx *store.Tx) error {
@@ -381,6 +402,9 @@ func (r *Reconciler) awaitDrained(ctx context.Context, set []apprunner.Instance)
 		busy := 0
 		for _, i := range set {
 			busy += st.Targets[i.ID].InFlight
+			if st.Targets[i.ID].Frozen {
+				busy++ // it is being thawed, so that it hears that it is to end
+			}
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -28,6 +28,7 @@ type load struct {
 	cpu     map[string]time.Duration // what each instance had used when it was last looked at
 	cpuSum  time.Duration
 	want    int
+	active  int  // how many the traffic needs
 	hurry   bool // requests wait: look again soon
 
 	start   time.Duration   // mean time from record to health of the instances started so far; 0 while unknown
@@ -60,14 +61,10 @@ func newTraffic(since time.Time, quiet time.Duration) *traffic {
 // apart is how far the samples that are kept are apart at least.
 const apart = 20 * time.Millisecond
 
-// observe takes what is seen of a service at now into account and returns how many instances it is to have.
-func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) int {
-	running := 0
-	for _, i := range v.rows {
-		if i.Phase == apprunner.PhaseActive {
-			running++
-		}
-	}
+// observe takes what is seen of a service at now into account and returns how many instances it is to have, and how many of them are
+// not to stand in reserve.
+func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) (want, up int) {
+	have, roused := v.have()
 	conf := t.limits(v)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,13 +76,31 @@ func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) i
 	if v.edgeKnown {
 		l.note(now, v, cpu, t.since)
 	}
-	d := scale.Decide(now, l.samples, running, conf)
+	d := scale.Decide(now, l.samples, have, conf)
+	if roused { // there was a moment at which all of them were needed
+		d.Need, d.Active = max(d.Need, have.Active), max(d.Active, min(have.Active, d.Want))
+	}
 	if n := len(l.samples); n > 0 {
 		l.samples[n-1].Need = max(l.samples[n-1].Need, d.Need)
 		l.samples = scale.Trim(now, l.samples, conf)
 	}
-	l.want = d.Want
-	return d.Want
+	l.want, l.active = d.Want, d.Active
+	return d.Want, min(max(d.Active, v.extras.Awake()), d.Want)
+}
+
+// have are the instances of a service; roused tells whether some of the active ones were in reserve a moment ago.
+func (v view) have() (set scale.Set, roused bool) {
+	for _, i := range v.rows {
+		if i.Phase != apprunner.PhaseActive {
+			continue
+		}
+		set.Running++
+		if !i.Reserve || v.roused(i) {
+			set.Active++
+		}
+		roused = roused || v.roused(i)
+	}
+	return set, roused
 }
 
 func (t *traffic) limits(v view) scale.Config {
@@ -220,10 +235,10 @@ func (t *traffic) keep(services []apprunner.Service) {
 // measure finds out how many instances every service is to have.
 func (r *Reconciler) measure(ctx context.Context, v *overview) {
 	now := r.Now()
-	v.want = make(map[string]int, len(v.services))
+	v.want, v.awake = make(map[string]int, len(v.services)), make(map[string]int, len(v.services))
 	for _, svc := range v.services {
-		one := v.of(svc)
-		v.want[svc.ARN()] = r.traffic.observe(now, one, r.cpuOf(ctx, one))
+		one, arn := v.of(svc), svc.ARN()
+		v.want[arn], v.awake[arn] = r.traffic.observe(now, one, r.cpuOf(ctx, one))
 	}
 	r.traffic.keep(v.services)
 }

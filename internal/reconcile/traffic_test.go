@@ -52,7 +52,7 @@ func TestMeanStart(t *testing.T) {
 	if p := tr.patience()[v.svc.ARN()]; p != 21*time.Second {
 		t.Errorf("a start of 6 s makes requests wait %s, want 21 s", p)
 	}
-	if n := tr.observe(noon.Add(10*time.Second), v, nil); n != 2 {
+	if n, _ := tr.observe(noon.Add(10*time.Second), v, nil); n != 2 {
 		t.Errorf("before a quiet time has been watched %d of 2 instances are wanted", n)
 	}
 }

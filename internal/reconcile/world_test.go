@@ -181,7 +181,7 @@ func (w *world) startEdge() {
 	socket := filepath.Join(w.dir, "edge.sock")
 	c, err := edge.ListenControl(socket)
 	check(w.t, err)
-	s, err := edge.New(edge.Config{Plain: l, Control: c})
+	s, err := edge.New(edge.Config{Plain: l, Control: c, Freezer: w.machine.Driver()})
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

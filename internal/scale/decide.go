@@ -58,35 +58,45 @@ func fill(d *time.Duration, def time.Duration) {
 type Decision struct {
 	// Want is how many instances are to run: Min to Max, or 0 with ToZero.
 	Want int
+	// Active is how many of them the load needs, 0 to Want: the rest may stand by.
+	Active int
 	// Need is what the present load needs, without regard to limits and to what was needed before. It belongs into the newest sample.
 	Need int
 }
 
-// Decide tells how many instances are to run now, when running do, those being started included. Samples are ordered by time, the
-// newest last and not later than now. Before they cover a whole quiet time nothing is let go.
-func Decide(now time.Time, samples []Sample, running int, c Config) Decision {
+// Set is the instances a service has.
+type Set struct {
+	Running int // those being started included
+	Active  int // those of them that do not stand by
+}
+
+// Decide tells how many instances are to run now. Samples are ordered by time, the newest last and not later than now. Before they
+// cover a whole quiet time nothing is let go.
+func Decide(now time.Time, samples []Sample, have Set, c Config) Decision {
 	c = c.withDefaults()
-	d := Decision{Need: need(samples, running, c)}
+	d := Decision{Need: need(samples, have.Active, c)}
 	d.Want = d.Need
 	for _, s := range samples {
 		if now.Sub(s.At) < c.Quiet {
 			d.Want = max(d.Want, s.Need)
 		}
 	}
+	d.Active = d.Want
 	if len(samples) == 0 || now.Sub(samples[0].At) < c.Quiet {
-		d.Want = max(d.Want, running)
+		d.Want, d.Active = max(d.Want, have.Running), max(d.Active, have.Active)
 	}
 	if c.ToZero && d.Want == 0 {
 		return d
 	}
 	d.Want = min(max(d.Want, c.Min, 1), max(c.Max, 1))
+	d.Active = min(d.Active, d.Want)
 	return d
 }
 
 // need is what the load up to the newest sample needs.
-func need(samples []Sample, running int, c Config) int {
+func need(samples []Sample, active int, c Config) int {
 	n := instances(rate(samples, c.Panic, busy), float64(c.Concurrency))
-	if burst := instances(rate(samples, c.Burst, busy), float64(c.Concurrency)); burst > running {
+	if burst := instances(rate(samples, c.Burst, busy), float64(c.Concurrency)); burst > active {
 		n = max(n, burst)
 	}
 	if c.CPUTarget > 0 && c.Processors > 0 {

@@ -16,12 +16,15 @@ type service struct {
 	conf    scale.Config
 	now     time.Time
 	running int
+	active  int
 	samples []scale.Sample
 	busy    time.Duration
 	cpu     time.Duration
 }
 
-func newService(c scale.Config) *service { return &service{conf: c, now: noon, running: c.Min} }
+func newService(c scale.Config) *service {
+	return &service{conf: c, now: noon, running: c.Min, active: c.Min}
+}
 
 // runs lets time pass under a load and returns how many instances run in the end.
 func (s *service) runs(load float64, lasting, step time.Duration) int {
@@ -35,12 +38,14 @@ func (s *service) runs(load float64, lasting, step time.Duration) int {
 
 func (s *service) decide() scale.Decision {
 	s.samples = append(s.samples, scale.Sample{At: s.now, Busy: s.busy, CPU: s.cpu})
-	d := scale.Decide(s.now, s.samples, s.running, s.conf)
+	d := scale.Decide(s.now, s.samples, s.set(), s.conf)
 	s.samples[len(s.samples)-1].Need = d.Need
 	s.samples = scale.Trim(s.now, s.samples, s.conf)
-	s.running = d.Want
+	s.running, s.active = d.Want, d.Active
 	return d
 }
+
+func (s *service) set() scale.Set { return scale.Set{Running: s.running, Active: s.active} }
 
 const second = time.Second
 
@@ -112,10 +117,10 @@ func TestProcessors(t *testing.T) {
 
 func TestNoHistoryLetsNothingGo(t *testing.T) {
 	c := scale.Config{Min: 1, Max: 25, Concurrency: 10}
-	if d := scale.Decide(noon, nil, 7, c); d.Want != 7 {
-		t.Errorf("without samples %d instances are wanted, want the 7 that run", d.Want)
+	if d := scale.Decide(noon, nil, scale.Set{Running: 7, Active: 3}, c); d.Want != 7 || d.Active != 3 {
+		t.Errorf("without samples %d instances are wanted, %d active; 7 run, 3 active", d.Want, d.Active)
 	}
-	if d := scale.Decide(noon, nil, 70, c); d.Want != 25 {
+	if d := scale.Decide(noon, nil, scale.Set{Running: 70, Active: 70}, c); d.Want != 25 {
 		t.Errorf("%d instances are wanted, want the 25 allowed", d.Want)
 	}
 }
@@ -144,6 +149,8 @@ func TestAlways(t *testing.T) {
 				before := s.running
 				s.runs(load, step, step)
 				switch n := s.running; {
+				case s.active < 0 || s.active > n:
+					t.Fatalf("%d of %d instances are active", s.active, n)
 				case n > c.Max, n < c.Min && n != 0, n == 0 && !c.ToZero:
 					t.Fatalf("%d instances with limits %d to %d", n, c.Min, c.Max)
 				case n > before:
@@ -154,15 +161,15 @@ func TestAlways(t *testing.T) {
 			}
 		}
 		level := rapid.IntRange(1, c.Max).Draw(t, "level")
-		if n := s.runs(float64(level*c.Concurrency), 7*second, second/10); n < level {
-			t.Fatalf("a steady load of %d instances has %d", level, n)
+		if n := s.runs(float64(level*c.Concurrency), 7*second, second/10); n < level || s.active < level {
+			t.Fatalf("a steady load of %d instances has %d, %d of them active", level, n, s.active)
 		}
 		want := c.Min
 		if c.ToZero {
 			want = 0
 		}
-		if n := s.runs(0, c.Quiet+8*second, second); n != want {
-			t.Fatalf("after the quiet time %d instances run, want %d", n, want)
+		if n := s.runs(0, c.Quiet+8*second, second); n != want || s.active != 0 {
+			t.Fatalf("after the quiet time %d instances run, %d of them active; want %d, 0", n, s.active, want)
 		}
 		if len(s.samples) > 600 {
 			t.Fatalf("%d samples are kept", len(s.samples))
@@ -178,9 +185,9 @@ func TestMoreNeedsNoFewer(t *testing.T) {
 			step := time.Duration(rapid.IntRange(50, 5000).Draw(t, "step")) * time.Millisecond
 			s.runs(rapid.Float64Range(0, 3000).Draw(t, "load"), step, step)
 		}
-		calm := scale.Decide(s.now, s.samples, s.running, s.conf)
+		calm := scale.Decide(s.now, s.samples, s.set(), s.conf)
 		s.samples[len(s.samples)-1].Busy += time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "more"))
-		if busy := scale.Decide(s.now, s.samples, s.running, s.conf); busy.Want < calm.Want {
+		if busy := scale.Decide(s.now, s.samples, s.set(), s.conf); busy.Want < calm.Want {
 			t.Fatalf("%d instances when calm, %d when busier", calm.Want, busy.Want)
 		}
 	})

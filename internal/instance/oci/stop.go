@@ -45,9 +45,6 @@ func (d *Driver) end(ctx context.Context, e *entry, grace time.Duration) error {
 	group := d.layout.Group(d.names.instanceCgroup(e.id))
 	if grace > 0 && ctx.Err() == nil {
 		d.cfg.step("signalled")
-		if err := group.Thaw(ctx); err != nil {
-			d.cfg.Log.Warn("thaw an instance to stop it", "instance_id", e.id, "error", err)
-		}
 		if d.ask(ctx, e, group, grace) {
 			return nil
 		}
@@ -69,7 +66,8 @@ func (d *Driver) end(ctx context.Context, e *entry, grace time.Duration) error {
 // askAgain is how often an instance is looked at while it ends.
 const askAgain = 100 * time.Millisecond
 
-// ask asks an instance to end and waits until it has; false when it has not within grace.
+// ask asks an instance to end and waits until it has; false when it has not within grace. It is thawed again and again: somebody
+// else may just have been about to freeze it.
 func (d *Driver) ask(ctx context.Context, e *entry, group cgroup.Group, grace time.Duration) bool {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
@@ -77,6 +75,9 @@ func (d *Driver) ask(ctx context.Context, e *entry, group cgroup.Group, grace ti
 	defer again.Stop()
 	asked := map[int]bool{}
 	for {
+		if err := group.Thaw(ctx); err != nil && ctx.Err() == nil {
+			d.cfg.Log.Warn("thaw an instance to stop it", "instance_id", e.id, "error", err)
+		}
 		d.terminate(e, group, asked)
 		select {
 		case <-e.ended:
