@@ -26,19 +26,22 @@ func (p *program) connection() *cobra.Command {
 		Use: "complete", Short: "Complete the handshake of a connection with a credential",
 		Long: "Keeps a credential for a connection, sealed, and makes the connection available to services. The credential is a token, a user\n" +
 			"with a password, or a deploy key; each is read from a file (- is standard input), so that it appears in no list of processes.\n" +
-			"Repeat it to renew the credential. It needs no access key, only the right to read the installation's data directory.",
+			"Repeat it to renew the credential. With --repository the credential is tried first; where the provider refuses it, the connection is\n" +
+			"in ERROR until a better one comes. It needs no access key, only the right to read the installation's data directory.",
 		Args: arguments(),
 	}
-	arn := complete.Flags().String("arn", "", "ARN of the connection, with or without its id")
+	var h server.Handshake
+	complete.Flags().StringVar(&h.ARN, "arn", "", "ARN of the connection, with or without its id")
+	complete.Flags().StringVar(&h.Repository, "repository", "", "`URL` of a repository that is read to see whether the provider accepts the credential")
+	complete.Flags().StringVar(&h.Branch, "branch", "main", "branch of that repository")
 	var from credentialFiles
 	from.flags(complete)
 	dataDirFlag(complete.Flags())
-	complete.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *arn == "" {
+	complete.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if h.ARN == "" {
 			return usageError{errors.New("--arn is required")}
 		}
-		cred, err := from.read(cmd.InOrStdin())
-		if err != nil {
+		if h.Credential, err = from.read(cmd.InOrStdin()); err != nil {
 			return err
 		}
 		conf, _, err := p.load(cmd)
@@ -49,11 +52,13 @@ func (p *program) connection() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		conn, err := server.CompleteConnection(cmd.Context(), dir, *arn, cred)
+		conn, err := server.CompleteConnection(cmd.Context(), dir, h)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(p.out, "%s\n%s\n", conn.ARN, conn.Status)
+		if _, err = fmt.Fprintf(p.out, "%s\n%s\n", conn.ARN, conn.Status); err == nil && conn.Status != "AVAILABLE" {
+			return errors.New("the provider refuses the credential; services cannot use the connection")
+		}
 		return err
 	}
 	c.AddCommand(complete)

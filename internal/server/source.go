@@ -40,7 +40,12 @@ func (s *System) openSource(ctx context.Context) (err error) {
 // connectionCredential is what opens the repositories of a connection.
 func (s *System) connectionCredential(ctx context.Context, connectionARN string) (source.Credential, error) {
 	c, err := s.control.ConnectionCredential(ctx, connectionARN)
-	return source.Credential{Token: c.Token, User: c.User, Password: c.Password, PrivateKey: c.PrivateKey, KnownHosts: c.KnownHosts}, err
+	return credentialFor(c), err
+}
+
+// credentialFor is a connection's credential as git takes it.
+func credentialFor(c apprunner.ProviderCredential) source.Credential {
+	return source.Credential{Token: c.Token, User: c.User, Password: c.Password, PrivateKey: c.PrivateKey, KnownHosts: c.KnownHosts}
 }
 
 // codeServices shows the watcher the services that are built from a repository.

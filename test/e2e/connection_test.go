@@ -73,11 +73,17 @@ func TestPrivateRepository(t *testing.T) {
 		t.Errorf("a connection that waits for its handshake is used: %v", err)
 	}
 
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+	complete := func(token string) (string, error) {
+		file := filepath.Join(t.TempDir(), "token")
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return h.Slipway("connection", "complete", "--data-dir", h.Dir, "--arn", *arn, "--token-file", file, "--repository", at+"/private.git")
 	}
-	out, err := h.Slipway("connection", "complete", "--data-dir", h.Dir, "--arn", *arn, "--token-file", file)
+	if out, err := complete("ghp_wrong"); err == nil || !strings.Contains(out, "\nERROR\n") || !strings.Contains(out, "the provider refuses the credential") {
+		t.Errorf("a token that the provider refuses: %v\n%s", err, out)
+	}
+	out, err := complete(token)
 	if err != nil || !strings.HasSuffix(out, "\nAVAILABLE\n") {
 		t.Fatalf("slipway connection complete: %v\n%s", err, out)
 	}
