@@ -26,6 +26,8 @@ const (
 	hostTimeout = time.Hour
 	// slowestDrain is how long a slow client may take for the last 64 KiB after git has ended.
 	slowestDrain = time.Minute
+	// maxLeftOver is how much of a request that git did not read is taken off the wire; the connection of a longer one ends.
+	maxLeftOver = 1 << 20
 )
 
 // ServeHTTP serves /git/<name>.git over git's smart HTTP protocol. It talks to upload-pack and receive-pack directly, not through git's
@@ -165,9 +167,6 @@ func (h *Host) rpc(ctx context.Context, w http.ResponseWriter, r *http.Request, 
 	if err := h.admit(name, service); err != nil {
 		return err
 	}
-	rc := http.NewResponseController(w)
-	// Not every server can do these; without them only very slow or chatty transfers suffer.
-	_, _, _ = rc.EnableFullDuplex(), rc.SetReadDeadline(time.Now().Add(hostTimeout)), rc.SetWriteDeadline(time.Now().Add(hostTimeout))
 	limit := int64(maxWants)
 	if service == receivePack {
 		limit = h.cfg.MaxPush + maxWants
@@ -181,14 +180,27 @@ func (h *Host) rpc(ctx context.Context, w http.ResponseWriter, r *http.Request, 
 		args: []string{service, "--stateless-rpc", h.dir(name)}, env: []string{"GIT_PROTOCOL=" + protocolOf(r, service)}, stdin: body, stdout: out, drain: slowestDrain,
 		confinement: confinement{read: []string{h.dir(name)}},
 	}
+	run := func(j job) error { return h.exchange(ctx, w, r, j) }
 	if service == uploadPack {
-		return out.end(h.cfg.Git.run(ctx, j))
+		return out.end(run(j))
 	}
-	return h.receive(ctx, name, j, out)
+	return h.receive(ctx, name, j, out, run)
+}
+
+// exchange runs git while the request still comes in and the answer already goes out.
+func (h *Host) exchange(ctx context.Context, w http.ResponseWriter, r *http.Request, j job) error {
+	rc := http.NewResponseController(w)
+	// Not every server can do these; without them only very slow or chatty transfers suffer.
+	_, _, _ = rc.EnableFullDuplex(), rc.SetReadDeadline(time.Now().Add(hostTimeout)), rc.SetWriteDeadline(time.Now().Add(hostTimeout))
+	err := h.cfg.Git.run(ctx, j)
+	// What git did not want is read here: in full duplex net/http panics over a body that it has to finish itself after the handler.
+	_ = rc.SetReadDeadline(time.Now().Add(slowestDrain))
+	_, _ = io.CopyN(io.Discard, r.Body, maxLeftOver)
+	return err
 }
 
 // receive runs a push and tells of the branches it moved. Every branch move is told exactly once, also when pushes run at the same time.
-func (h *Host) receive(ctx context.Context, name string, j job, out *answer) error {
+func (h *Host) receive(ctx context.Context, name string, j job, out *answer, run func(job) error) error {
 	if err := h.Create(name); err != nil {
 		return err
 	}
@@ -199,7 +211,7 @@ func (h *Host) receive(ctx context.Context, name string, j job, out *answer) err
 	dir := h.dir(name)
 	j.env = append(j.env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=receive.maxInputSize", "GIT_CONFIG_VALUE_0="+strconv.FormatInt(h.cfg.MaxPush, 10))
 	j.write = []string{dir}
-	ran := h.cfg.Git.run(ctx, j)
+	ran := run(j)
 	// A push that failed half-way may still have moved something.
 	moved, err := heads.diff(dir)
 	if err == nil {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -116,6 +118,48 @@ func TestPushesOfAnySizeAndLimit(t *testing.T) {
 	if out, err := try(t, r.dir, nil, "git", "push", s.remote("big"), "main"); err == nil || !strings.Contains(out, "reached its limit") {
 		t.Errorf("a push into a full repository: %v\n%s", err, out)
 	}
+}
+
+// TestARepositoryThatCannotBeMade: the pusher gets an answer, and the server goes on over the same connection.
+func TestARepositoryThatCannotBeMade(t *testing.T) {
+	var said strings.Builder
+	s, r := newHosted(t), newRepo(t)
+	s.server.Config.ErrorLog = log.New(&said, "", 0)
+	noise := make([]byte, 300<<10)
+	rand.Read(noise)
+	r.commit("one", map[string]string{"app.py": "one", "noise": string(noise)})
+	if err := os.WriteFile(filepath.Join(s.cfg.Dir, "shop.git"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := try(t, r.dir, nil, "git", "push", s.remote("shop"), "main"); err == nil || !strings.Contains(out, "500") {
+		t.Errorf("the push ended with %v:\n%s", err, out)
+	}
+	for range 2 {
+		resp, err := s.server.Client().Do(pushOf(t, s, strings.NewReader("0000")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusInternalServerError {
+			t.Errorf("answer %d", resp.StatusCode)
+		}
+	}
+	s.server.Close()
+	if said.Len() > 0 {
+		t.Errorf("the server said: %s", said.String())
+	}
+}
+
+// pushOf is a request of a pusher as the server gets it.
+func pushOf(t *testing.T, s *hosted, body io.Reader) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.server.URL+"/git/shop.git/git-receive-pack", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth("AKIAEXAMPLE", "s3cret/+key")
+	r.Header.Set("Content-Type", "application/x-git-receive-pack-request")
+	return r
 }
 
 func TestHostRefusesStrangers(t *testing.T) {
