@@ -122,6 +122,35 @@ func TestInstanceCredentialsThroughTheSDK(t *testing.T) {
 	ok(t, e2.Forget(t.Context(), instanceID))
 }
 
+// What an application assumes with the credentials of its instance ends with the instance, too.
+func TestRolesAssumedInAnInstanceEndWithIt(t *testing.T) {
+	dir, c := t.TempDir(), newClock()
+	c.us.Store(time.Now().UnixMicro())
+	d := open(t, dir, c)
+	instanceRole(t, d)
+	ok(t, d.PutInlinePolicy(t.Context(), iam.Entity{Account: account, Kind: iam.EntityRole, Name: "app"}, "more",
+		`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}`))
+	must[iam.Role](t)(d.CreateRole(t.Context(), iam.Role{
+		Account: account, Name: "further", MaxSession: 12 * time.Hour,
+		Trust: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + instanceARN + `"},"Action":"sts:AssumeRole"}}`,
+	}))
+	e, _ := endpoint(t, d)
+	env := must[[]string](t)(e.Register(t.Context(), instanceID, serviceARN, instanceARN))
+	p, err := verifyAt(t, d, must[aws.Credentials](t)(provider(t, env).Retrieve(t.Context())), c.Now())
+	ok(t, err)
+	ask := iam.AssumeRoleInput{RoleARN: "arn:aws:iam::" + account + ":role/further", SessionName: "work", Duration: 2 * time.Hour}
+	_, err = d.AssumeRole(t.Context(), p, ask)
+	wantCode(t, err, iam.CodeValidationError) // an hour at most, by way of another role
+	ask.Duration = time.Hour
+	made := must[iam.Credentials](t)(d.AssumeRole(t.Context(), p, ask))
+	cred := aws.Credentials{AccessKeyID: made.AccessKeyID, SecretAccessKey: made.Secret, SessionToken: made.Token}
+	_, err = verifyAt(t, d, cred, c.Now())
+	ok(t, err)
+	ok(t, e.Forget(t.Context(), instanceID))
+	_, err = verifyAt(t, d, cred, c.Now())
+	wantCode(t, err, apprunner.CodeExpiredToken)
+}
+
 func TestInstanceEndpointRefuses(t *testing.T) {
 	d, _ := newDirectory(t)
 	instanceRole(t, d)
