@@ -3,6 +3,7 @@ package apprunner
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is an error code as the AWS APIs spell it (§1.3).
@@ -38,10 +39,13 @@ type Error struct {
 
 // Error returns the message and, where there is one, the hint.
 func (e *Error) Error() string {
-	if e.Hint == "" {
+	switch {
+	case e.Hint == "":
 		return e.Message
+	case strings.HasSuffix(e.Message, "."):
+		return e.Message + " " + e.Hint
 	}
-	return e.Message + " " + e.Hint
+	return e.Message + ". " + e.Hint
 }
 
 // Unwrap returns the cause.
