@@ -20,7 +20,7 @@ var (
 )
 
 // TestRandomKills kills control or edge at random moments while one service serves under load and is deployed again and again, and
-// another one goes through its whole life.
+// another one goes through its whole life. Some of the kills fall into an upgrade.
 func TestRandomKills(t *testing.T) {
 	t.Logf("seed %d", *seed)
 	rnd := rand.New(rand.NewPCG(*seed, 1))
@@ -30,15 +30,12 @@ func TestRandomKills(t *testing.T) {
 	for round := range *rounds {
 		role := []string{"control", "control", "edge"}[rnd.IntN(3)]
 		wait := time.Duration(rnd.IntN(1200)) * time.Millisecond
-		before, err := h.PID(role)
-		if err != nil {
-			t.Fatal(err)
-		}
 		begin(t, steady, rnd)
 		lively := lead(t, h, rnd)
+		upgraded := upgrade(h, rnd)
 		time.Sleep(wait)
-		h.Kill(t, role)
-		h.Reborn(t, role, before)
+		h.Reborn(t, role, h.Kill(t, role))
+		upgraded()
 		if s, err := h.Settled(steady.ARN()); err != nil || s.Status != types.ServiceStatusRunning {
 			t.Errorf("round %d: the steady service is %s, %v\n%s", round, s.Status, err, s.Story())
 		} else {
@@ -58,6 +55,20 @@ func TestRandomKills(t *testing.T) {
 		}
 	}
 	load.Stop().Unharmed(t)
+}
+
+// upgrade lets the installation continue with the same program in one round out of four, and returns how to wait for the end of that. A kill
+// may make it fail; what counts is what is left.
+func upgrade(h *rig.House, rnd *rand.Rand) (wait func()) {
+	if rnd.IntN(4) > 0 {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = h.Slipway("upgrade", "--data-dir", h.Dir)
+	}()
+	return func() { <-done }
 }
 
 // begin starts an operation on a service that serves.

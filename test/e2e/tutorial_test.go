@@ -36,7 +36,7 @@ func pythonValues(name string) map[string]any {
 // TestTutorial walks the developer guide's tutorial with the stock AWS CLI: create from a repository, see it, deploy a change,
 // change a variable, read the logs, pause, resume, delete.
 //
-// checklist: 1, 2, 37, 44, 45, 52, 53, 57, 62, 64, 77, 129, 130, 131, 138, 141, 143, 144, 146, 147, 148, 149, 150, 151
+// checklist: 1, 2, 37, 44, 45, 52, 53, 57, 62, 64, 77, 80, 81, 84, 129, 130, 131, 138, 141, 143, 144, 146, 147, 148, 149, 150, 151
 func TestTutorial(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
@@ -47,6 +47,9 @@ func TestTutorial(t *testing.T) {
 	var deployed struct{ OperationId string }
 	repository.Commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Good morning", 1)})
 	h.must(t, &deployed, "apprunner", "start-deployment", "--service-arn", s.ARN())
+	if now, err := h.Describe(s.ARN()); err != nil || now.Status != types.ServiceStatusOperationInProgress || deployed.OperationId == "" {
+		t.Errorf("during deployment %q the service is %s, %v", deployed.OperationId, now.Status, err)
+	}
 	h.Await(t, s.ARN(), types.ServiceStatusRunning)
 	s.Says(t, "/", "Good morning, Ada")
 

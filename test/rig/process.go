@@ -41,19 +41,20 @@ func (h *House) Supervisor() (int, error) {
 	return note.PID, err
 }
 
-// Kill ends a role with SIGKILL. Its supervisor starts it again.
-func (h *House) Kill(t testing.TB, role string) {
+// Kill ends a role with SIGKILL and returns the process id it had. Its supervisor starts it again.
+func (h *House) Kill(t testing.TB, role string) (pid int) {
 	t.Helper()
 	pid, err := h.PID(role)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(procFile(pid, "cmdline"), h.Dir) {
-		return // it is down at this moment
+		return pid // it is down at this moment
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatalf("kill %s (%d): %v", role, pid, err)
 	}
+	return pid
 }
 
 // Reborn waits until a role runs as another process than before and the installation is ready.
