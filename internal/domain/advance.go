@@ -248,8 +248,8 @@ func (r *Registrar) fail(ctx context.Context, d apprunner.CustomDomain, status C
 // servedWith is the certificate an association is served with, or will be once it is routed.
 func (r *Registrar) servedWith(ctx context.Context, d apprunner.CustomDomain) (c Certificate, found bool, err error) {
 	err = r.cfg.DB.View(ctx, func(tx *store.Tx) error {
-		all, err := list(tx, scopeOf(d.ServiceARN))
-		c, found = chosen(d, all, r.cfg.Now())
+		all, err := candidates(tx, d)
+		c, found = hold(all, r.cfg.Now()).chosen(d)
 		return err
 	})
 	return c, found, err

@@ -28,7 +28,7 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-func openCA(t *testing.T, dir string, c *clock, permit ...string) *CA {
+func openCA(t testing.TB, dir string, c *clock, permit ...string) *CA {
 	t.Helper()
 	if permit == nil {
 		permit = []string{"apprunner.localhost"}

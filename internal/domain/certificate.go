@@ -3,6 +3,7 @@ package domain
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -80,29 +81,48 @@ func (p Pair) Leaf() (*x509.Certificate, error) {
 	return pair.Leaf, nil
 }
 
+// holdings are the certificates there are, ready to be chosen from.
+type holdings struct {
+	byARN    map[string]Certificate
+	imported []Certificate
+	now      time.Time
+}
+
+func hold(all []Certificate, now time.Time) holdings {
+	h := holdings{byARN: make(map[string]Certificate, len(all)), now: now}
+	for _, c := range all {
+		h.byARN[c.ARN] = c
+		if c.Imported && c.Live(now) {
+			h.imported = append(h.imported, c)
+		}
+	}
+	return h
+}
+
 // chosen is the certificate that an association is served with: the newest imported one of its account and region that covers all its
 // hosts, else its own. found is false while there is none that is live.
-func chosen(d apprunner.CustomDomain, all []Certificate, now time.Time) (best Certificate, found bool) {
+func (h holdings) chosen(d apprunner.CustomDomain) (best Certificate, found bool) {
 	scope := scopeOf(d.ServiceARN)
-	for _, c := range all {
-		own, imported := c.ARN == d.CertificateARN, c.Imported && c.Scope == scope && c.CoversAll(d.Hosts())
-		if !c.Live(now) || !own && !imported {
-			continue
-		}
-		if !found || imported && (!best.Imported || c.IssuedAt.After(best.IssuedAt)) {
+	for _, c := range h.imported {
+		if c.Scope == scope && c.CoversAll(d.Hosts()) && (!found || c.IssuedAt.After(best.IssuedAt)) {
 			best, found = c, true
 		}
 	}
-	return best, found
+	if found {
+		return best, true
+	}
+	own := h.byARN[d.CertificateARN]
+	return own, own.Live(h.now)
 }
 
-// usedBy are the services served with a certificate.
-func usedBy(arn string, domains []apprunner.CustomDomain, all []Certificate, now time.Time) []string {
-	var services []string
+// users are the services served with each certificate, by its ARN.
+func (h holdings) users(domains []apprunner.CustomDomain) map[string][]string {
+	users := map[string][]string{}
 	for _, d := range domains {
-		if c, found := chosen(d, all, now); found && c.ARN == arn && d.Routed() {
-			services = append(services, d.ServiceARN)
+		c, found := h.chosen(d)
+		if found && d.Routed() && !slices.Contains(users[c.ARN], d.ServiceARN) {
+			users[c.ARN] = append(users[c.ARN], d.ServiceARN)
 		}
 	}
-	return services
+	return users
 }

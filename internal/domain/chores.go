@@ -2,7 +2,6 @@ package domain
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -29,12 +28,12 @@ func (c chores) none() bool { return len(c.put)+len(c.forget)+len(c.failed) == 0
 // ends of certificates are announced and noted.
 func choresOf(domains []apprunner.CustomDomain, all []Certificate, now time.Time, keep time.Duration) chores {
 	var out chores
-	linked, known := map[string]apprunner.CustomDomain{}, map[string]bool{}
+	linked, held := map[string]apprunner.CustomDomain{}, hold(all, now)
+	users := held.users(domains)
 	for _, d := range domains {
 		linked[d.CertificateARN] = d
 	}
 	for _, c := range all {
-		known[c.ARN] = true
 		if c.Standing {
 			continue
 		}
@@ -42,13 +41,13 @@ func choresOf(domains []apprunner.CustomDomain, all []Certificate, now time.Time
 			out.letGo(c, now, keep)
 			continue
 		}
-		out.watch(c, usersOf(c, linked[c.ARN], domains, all, now), now)
+		out.watch(c, users[c.ARN], now)
 	}
 	for _, d := range domains {
-		if !known[d.CertificateARN] {
+		if held.byARN[d.CertificateARN].ARN == "" {
 			out.put = append(out.put, newCertificate(d))
 		}
-		if _, served := chosen(d, all, now); d.Status == apprunner.DomainActive && !served {
+		if _, served := held.chosen(d); d.Status == apprunner.DomainActive && !served {
 			d.Status = apprunner.DomainCreateFailed
 			out.failed = append(out.failed, d)
 			out.say(d.ServiceARN, true, "Custom domain %s is not served any more: its certificate has expired. Disassociate the domain and associate it again.", d.Name)
@@ -83,16 +82,6 @@ func nextEnd(all []Certificate, keep time.Duration) (next time.Time) {
 		}
 	}
 	return next
-}
-
-// usersOf are the services that care how long a certificate lives: those served with it, and the one it was made for.
-func usersOf(c Certificate, d apprunner.CustomDomain, domains []apprunner.CustomDomain, all []Certificate, now time.Time) []string {
-	users := usedBy(c.ARN, domains, all, now)
-	if d.ServiceARN != "" && c.Status == CertificateIssued && !c.Live(now) {
-		users = append(users, d.ServiceARN)
-	}
-	slices.Sort(users)
-	return slices.Compact(users)
 }
 
 // warnAt are the days before the end of a certificate at which its users are told, when it has not been replaced by then.

@@ -41,8 +41,9 @@ func (s *Certificates) List(ctx context.Context, sc apprunner.Scope) (out []Show
 			return err
 		}
 		out = make([]Shown, len(all))
+		users := hold(all, s.now()).users(domains)
 		for i, c := range all {
-			out[i] = Shown{Certificate: c, InUseBy: usedBy(c.ARN, domains, all, s.now())}
+			out[i] = Shown{Certificate: c, InUseBy: users[c.ARN]}
 			if out[i].Chain, err = chainOf(tx, c.ARN); err != nil {
 				return err
 			}
@@ -105,7 +106,7 @@ func (s *Certificates) Delete(ctx context.Context, sc apprunner.Scope, arn strin
 		if err != nil {
 			return err
 		}
-		if users := usedBy(arn, domains, all, s.now()); len(users) > 0 {
+		if users := hold(all, s.now()).users(domains)[arn]; len(users) > 0 {
 			return apprunner.Errorf(CodeCertificateInUse, "Certificate %s is in use by %s. Disassociate the custom domain, or import another certificate for it, first.", arn, users[0])
 		}
 		return forget(tx, arn)

@@ -17,7 +17,7 @@ import (
 var migrations = []string{
 	`CREATE TABLE certificates (
 		arn TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, created_at BIGINT NOT NULL, body TEXT NOT NULL,
-		chain TEXT NOT NULL DEFAULT '', sealed TEXT NOT NULL DEFAULT '')`,
+		imported BIGINT NOT NULL, chain TEXT NOT NULL DEFAULT '', sealed TEXT NOT NULL DEFAULT '')`,
 	`CREATE INDEX certificates_newest ON certificates (account, region, created_at)`,
 }
 
@@ -29,6 +29,7 @@ type Certificates struct {
 
 	mu     sync.Mutex
 	opened map[string]openedKey // by ARN: unsealing a thousand keys for each table would only cost
+	last   lastServed
 }
 
 type openedKey struct {
@@ -57,13 +58,19 @@ func put(tx *store.Tx, c Certificate) error {
 	if err != nil {
 		return fmt.Errorf("encode certificate: %w", err)
 	}
-	return tx.Exec(`INSERT INTO certificates (arn, account, region, created_at, body) VALUES ($1,$2,$3,$4,$5)
-		ON CONFLICT (arn) DO UPDATE SET body = excluded.body`, c.ARN, c.Account, c.Region, store.Micros(c.CreatedAt), body)
+	imported := 0
+	if c.Imported {
+		imported = 1
+	}
+	err = tx.Exec(`INSERT INTO certificates (arn, account, region, created_at, body, imported) VALUES ($1,$2,$3,$4,$5,$6)
+		ON CONFLICT (arn) DO UPDATE SET body = excluded.body`, c.ARN, c.Account, c.Region, store.Micros(c.CreatedAt), body, imported)
+	return errors.Join(err, tx.TouchDomains())
 }
 
 // putPair writes what clients are shown.
 func (s *Certificates) putPair(tx *store.Tx, arn string, p Pair) error {
-	return tx.Exec(`UPDATE certificates SET chain = $1, sealed = $2 WHERE arn = $3`, p.Chain, s.seal.lock(arn, p.Key), arn)
+	err := tx.Exec(`UPDATE certificates SET chain = $1, sealed = $2 WHERE arn = $3`, p.Chain, s.seal.lock(arn, p.Key), arn)
+	return errors.Join(err, tx.TouchDomains())
 }
 
 func forget(tx *store.Tx, arn string) error {
@@ -79,19 +86,29 @@ func read(tx *store.Tx, arn string) (c Certificate, found bool, err error) {
 	return c, true, json.Unmarshal(body, &c)
 }
 
+const newestFirst = ` ORDER BY created_at DESC, arn`
+
 // list reads the records of a scope, newest first; the zero scope is all there are.
-func list(tx *store.Tx, sc apprunner.Scope) (all []Certificate, err error) {
-	query, args := `SELECT body FROM certificates ORDER BY created_at DESC, arn`, []any(nil)
-	if sc != (apprunner.Scope{}) {
-		query, args = `SELECT body FROM certificates WHERE account = $1 AND region = $2 ORDER BY created_at DESC, arn`, []any{sc.Account, sc.Region}
+func list(tx *store.Tx, sc apprunner.Scope) ([]Certificate, error) {
+	if sc == (apprunner.Scope{}) {
+		return bodies(tx, `SELECT body FROM certificates`+newestFirst)
 	}
+	return bodies(tx, `SELECT body FROM certificates WHERE account = $1 AND region = $2`+newestFirst, sc.Account, sc.Region)
+}
+
+// candidates reads what an association may be served with: its own certificate and the imported ones.
+func candidates(tx *store.Tx, d apprunner.CustomDomain) ([]Certificate, error) {
+	sc := scopeOf(d.ServiceARN)
+	return bodies(tx, `SELECT body FROM certificates WHERE arn = $1 OR (account = $2 AND region = $3 AND imported = 1)`+newestFirst, d.CertificateARN, sc.Account, sc.Region)
+}
+
+func bodies(tx *store.Tx, query string, args ...any) (all []Certificate, err error) {
 	err = tx.Each(query, args, func(row store.Row) error {
 		var body []byte
-		var c Certificate
 		if err := row.Scan(&body); err != nil {
 			return err
 		}
-		all = append(all, c)
+		all = append(all, Certificate{})
 		return json.Unmarshal(body, &all[len(all)-1])
 	})
 	return all, err
@@ -106,6 +123,24 @@ func (s *Certificates) pair(tx *store.Tx, arn string) (p Pair, err error) {
 	}
 	p.Key, err = s.open(arn, sealed)
 	return p, err
+}
+
+// pairs reads all chains and keys that can be opened.
+func (s *Certificates) pairs(tx *store.Tx) (map[string]Pair, error) {
+	pairs := map[string]Pair{}
+	err := tx.Each(`SELECT arn, chain, sealed FROM certificates WHERE sealed <> ''`, nil, func(row store.Row) error {
+		var arn, sealed string
+		var p Pair
+		if err := row.Scan(&arn, &p.Chain, &sealed); err != nil {
+			return err
+		}
+		key, err := s.open(arn, sealed)
+		if p.Key = key; err == nil {
+			pairs[arn] = p
+		}
+		return nil
+	})
+	return pairs, err
 }
 
 func (s *Certificates) open(arn, sealed string) ([]byte, error) {
@@ -128,29 +163,57 @@ type Served struct {
 	Pair
 }
 
+// servedFor is how long what was read is served again while no record changes; certificates begin and end meanwhile.
+const servedFor = time.Minute
+
+// lastServed is what was read last.
+type lastServed struct {
+	version string
+	until   time.Time
+	list    []Served
+}
+
 // Served gives the certificates of all routed associations, in a settled order. One whose key cannot be opened is left out, so that the
 // others are served; the registrar says so and has it made anew.
 func (s *Certificates) Served(ctx context.Context) (out []Served, err error) {
+	s.mu.Lock()
+	last, now := s.last, s.now()
+	s.mu.Unlock()
 	err = s.db.View(ctx, func(tx *store.Tx) error {
-		domains, err := tx.Domains("")
-		if err != nil {
+		version, err := tx.DomainsVersion()
+		if err != nil || version == last.version && now.Before(last.until) {
 			return err
 		}
-		all, err := list(tx, apprunner.Scope{})
-		if err != nil {
-			return err
-		}
-		for _, d := range domains {
-			c, found := chosen(d, all, s.now())
-			if !found || !d.Routed() {
-				continue
-			}
-			if p, err := s.pair(tx, c.ARN); err == nil {
-				out = append(out, Served{d.Hosts(), p})
-			}
-		}
-		return nil
+		last = lastServed{version: version, until: now.Add(servedFor)}
+		last.list, err = s.readServed(tx, now)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = last
+	return last.list, nil
+}
+
+func (s *Certificates) readServed(tx *store.Tx, now time.Time) (out []Served, err error) {
+	domains, err := tx.Domains("")
+	if err != nil || len(domains) == 0 {
+		return nil, err
+	}
+	all, err := list(tx, apprunner.Scope{})
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := s.pairs(tx)
+	held := hold(all, now)
+	for _, d := range domains {
+		c, found := held.chosen(d)
+		if p, opened := pairs[c.ARN]; found && opened && d.Routed() {
+			out = append(out, Served{d.Hosts(), p})
+		}
+	}
 	slices.SortFunc(out, func(a, b Served) int { return slices.Compare(a.Hosts, b.Hosts) })
 	return out, err
 }

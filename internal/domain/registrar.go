@@ -47,6 +47,13 @@ type Registrar struct {
 	mu       sync.Mutex
 	attempts map[string]*attempt // by certificate ARN
 	nudge    chan struct{}
+
+	// What Run has read, and when the chores are due whatever changes.
+	known    bool
+	version  string
+	domains  []apprunner.CustomDomain
+	all      []Certificate
+	choresAt time.Time
 }
 
 // attempt is when an association is looked at next.
@@ -116,32 +123,47 @@ func (r *Registrar) rest(ctx context.Context, changed <-chan struct{}, next time
 
 // round does the chores, gives the associations that are due to workers, and tells when to come back.
 func (r *Registrar) round(ctx context.Context, workers *errgroup.Group) (time.Time, error) {
-	var domains []apprunner.CustomDomain
-	var all []Certificate
-	err := r.cfg.DB.View(ctx, func(tx *store.Tx) (err error) {
-		if domains, err = tx.Domains(""); err == nil {
-			all, err = list(tx, apprunner.Scope{})
-		}
-		return err
-	})
+	now := r.cfg.Now()
+	fresh, err := r.read(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	now := r.cfg.Now()
-	if err := r.do(ctx, choresOf(domains, all, now, r.cfg.Keep)); err != nil {
-		return time.Time{}, err
+	if fresh || !now.Before(r.choresAt) {
+		if err := r.do(ctx, choresOf(r.domains, r.all, now, r.cfg.Keep)); err != nil {
+			return time.Time{}, err
+		}
+		if r.choresAt = now.Add(lookAtLeastEvery); !nextEnd(r.all, r.cfg.Keep).IsZero() {
+			r.choresAt = earlier(r.choresAt, nextEnd(r.all, r.cfg.Keep))
+		}
+		r.dropAttempts(r.domains)
 	}
-	r.dropAttempts(domains)
-	for _, d := range domains {
+	for _, d := range r.domains {
 		if r.claim(d, now) && !workers.TryGo(func() error { r.work(ctx, d); return nil }) {
 			r.finish(d, now.Add(settle), false)
 		}
 	}
-	next := r.nextLook(now)
-	if due := nextEnd(all, r.cfg.Keep); !due.IsZero() && due.Before(next) {
-		next = due
-	}
-	return next, nil
+	return earlier(r.nextLook(now), r.choresAt), nil
+}
+
+// read brings what is known of the records up to date, and tells whether anything had changed.
+func (r *Registrar) read(ctx context.Context) (fresh bool, err error) {
+	err = r.cfg.DB.View(ctx, func(tx *store.Tx) error {
+		version, err := tx.DomainsVersion()
+		if err != nil || r.known && version == r.version {
+			return err
+		}
+		domains, err := tx.Domains("")
+		if err != nil {
+			return err
+		}
+		all, err := list(tx, apprunner.Scope{})
+		if err != nil {
+			return err
+		}
+		fresh, r.known, r.version, r.domains, r.all = true, true, version, domains, all
+		return nil
+	})
+	return fresh, err
 }
 
 // do carries chores out. A record that changed since they were decided is left to the next round.

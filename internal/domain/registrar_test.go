@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ var shop = apprunner.Service{Scope: apprunner.Scope{Account: "123456789012", Reg
 // office is a registrar whose DNS, issuer and clock belong to the test.
 type office struct {
 	*Registrar
-	t       *testing.T
+	t       testing.TB
 	clock   *clock
 	db      *store.DB
 	aliases map[string]string
@@ -54,7 +55,7 @@ func (o *office) RenewAt(_ context.Context, leaf *x509.Certificate) time.Time {
 	return RenewAt(leaf.NotBefore, leaf.NotAfter)
 }
 
-func newOffice(t *testing.T) *office {
+func newOffice(t testing.TB) *office {
 	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
 	if err != nil {
@@ -323,4 +324,40 @@ func TestALostSealIsHealed(t *testing.T) {
 	if served, err := o.cfg.Certificates.Served(t.Context()); err != nil || len(served) != 1 || len(o.orders) != 2 {
 		t.Errorf("%d, %v, %d orders", len(served), err, len(o.orders))
 	}
+}
+
+// A round over 2,000 domains, and the certificates for a routing table of them.
+func BenchmarkManyDomains(b *testing.B) {
+	o := newOffice(b)
+	p, err := o.ca.IssueApart([]string{"*.example.com"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	err = o.db.Update(b.Context(), func(tx *store.Tx) error {
+		for i := range 2000 {
+			d := apprunner.NewCustomDomain(fmt.Sprintf("site-%d.example.com", i), false, shop, "apprunner.localhost", func(string) string { return "" }, o.clock.now)
+			c := newCertificate(d)
+			d.Status, d.CertifiedAt = apprunner.DomainActive, o.clock.now
+			c.Status, c.IssuedAt, c.NotBefore, c.NotAfter = CertificateIssued, o.clock.now, o.clock.now, o.clock.now.Add(leafLife)
+			if err := errors.Join(tx.InsertDomain(d), put(tx, c), o.cfg.Certificates.putPair(tx, c.ARN, p)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("round", func(b *testing.B) {
+		for b.Loop() {
+			o.tick()
+		}
+	})
+	b.Run("table", func(b *testing.B) {
+		for b.Loop() {
+			if served, err := o.cfg.Certificates.Served(b.Context()); err != nil || len(served) != 2000 {
+				b.Fatal(len(served), err)
+			}
+		}
+	})
 }

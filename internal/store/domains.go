@@ -19,8 +19,26 @@ func (t *Tx) InsertDomain(d apprunner.CustomDomain) error {
 			return err
 		}
 	}
-	return taken(t.Exec(`INSERT INTO domains (name, service_arn, status, created_at, body) VALUES ($1,$2,$3,$4,$5)`,
+	err = taken(t.Exec(`INSERT INTO domains (name, service_arn, status, created_at, body) VALUES ($1,$2,$3,$4,$5)`,
 		d.Name, d.ServiceARN, d.Status, Micros(d.CreatedAt), body))
+	if err != nil {
+		return err
+	}
+	return t.TouchDomains()
+}
+
+const domainsVersion = "domains-version"
+
+// TouchDomains notes that an association, or something that belongs to associations, has changed.
+func (t *Tx) TouchDomains() error {
+	return t.Exec(`INSERT INTO settings (name, value) VALUES ($1, '1')
+		ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS BIGINT) + 1 AS TEXT)`, domainsVersion)
+}
+
+// DomainsVersion is another one after each change that [Tx.TouchDomains] noted, so that who knows it need not read all of them again.
+func (t *Tx) DomainsVersion() (string, error) {
+	v, _, err := t.Setting(domainsVersion)
+	return v, err
 }
 
 // PutDomain writes an association as it is now.
@@ -29,7 +47,10 @@ func (t *Tx) PutDomain(d apprunner.CustomDomain) error {
 	if err != nil {
 		return fmt.Errorf("encode custom domain: %w", err)
 	}
-	return t.Exec(`UPDATE domains SET status = $1, body = $2 WHERE name = $3`, d.Status, body, d.Name)
+	if err := t.Exec(`UPDATE domains SET status = $1, body = $2 WHERE name = $3`, d.Status, body, d.Name); err != nil {
+		return err
+	}
+	return t.TouchDomains()
 }
 
 // Domain reads the association of a name.
@@ -81,5 +102,8 @@ func (t *Tx) DeleteDomain(name string) error {
 	if err := t.Exec(`DELETE FROM domain_hosts WHERE name = $1`, name); err != nil {
 		return err
 	}
-	return t.Exec(`DELETE FROM domains WHERE name = $1`, name)
+	if err := t.Exec(`DELETE FROM domains WHERE name = $1`, name); err != nil {
+		return err
+	}
+	return t.TouchDomains()
 }
