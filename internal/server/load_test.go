@@ -112,7 +112,7 @@ network-pool: {a: {b: c}}
 		}
 	}
 	_, _, err = server.Load(server.Input{
-		Flags: map[string]string{"account": "12", "api-addr": "0.0.0.0:77000", "api-rate": "-1", "api-names": "a b", "file-sources": "maybe", "mirrors": "a=secret@:"},
+		Flags: map[string]string{"account": "12", "api-addr": "0.0.0.0:77000", "api-rate": "-1", "api-names": "a b", "file-sources": "maybe", "mirrors": "a=secret@:", "acme-ca": "/absent/ca.pem", "api-cert": "/"},
 		Env:   env("HOME", "/h", "SLIPWAY_REGION", "moon", "SLIPWAY_DRAIN_TIMEOUT", "5"),
 	})
 	for _, want := range []string{
@@ -122,6 +122,8 @@ network-pool: {a: {b: c}}
 		`flag --api-addr: api-addr: "0.0.0.0:77000" is not allowed; allowed is host:port`,
 		`flag --api-rate: api-rate: "-1" is not allowed; allowed is a whole number from 1, or off`,
 		`flag --api-names: api-names: "a b" is not allowed; allowed is names and addresses, separated by commas`,
+		`flag --acme-ca: acme-ca: "/absent/ca.pem" is not allowed; allowed is a file that is there and can be read`,
+		`flag --api-cert: api-cert: "/" is not allowed; allowed is a file that is there and can be read`,
 		`flag --file-sources: file-sources: "maybe" is not allowed; allowed is true or false`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

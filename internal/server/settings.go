@@ -157,16 +157,30 @@ func edgeLimits(s string) bool {
 // fileSetting makes a setting of a file that may be left out.
 func fileSetting(name, usage string, field func(*Config) *string) setting {
 	s := pathSetting(name, usage, fixed(""), field)
-	s.allowed = "a file"
+	s.allowed = "a file that is there and can be read"
 	parse := s.parse
 	s.parse = func(c *Config, v string) error {
 		if v == "" {
 			*field(c) = ""
 			return nil
 		}
+		if !isReadableFile(v) {
+			return errNotAllowed
+		}
 		return parse(c, v)
 	}
 	return s
+}
+
+// isReadableFile finds out at the start what otherwise is noticed when the file is needed, days later.
+func isReadableFile(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 func apiNames() setting {
