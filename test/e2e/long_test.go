@@ -178,6 +178,14 @@ func others(own string, now map[string][]string) []string {
 			marks = append(marks, tag, "sv"+tag[:4])
 		}
 	}
+	for _, a := range now["address"] {
+		name, cidr, _ := strings.Cut(a, " ")
+		tag, ok := strings.CutPrefix(name, "sw-")
+		if ok && tag != own { // its routes bear no name; the address is the first one of its network
+			first, _, _ := strings.Cut(cidr, "/")
+			marks = append(marks, strings.TrimSuffix(first, ".1")+".0/")
+		}
+	}
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return marks
