@@ -144,6 +144,7 @@ func (x *h1Exchange) peekBody(n int) (body []byte, more bool, f *failure) {
 func (x *h1Exchange) peekChunks(n int) (body []byte, more bool, f *failure) {
 	c := x.c
 	chunks := chunkScanner{request: true}
+	by := c.s.now() + c.s.limits.BodyRead
 	for at := 0; ; {
 		var used int
 		var done bool
@@ -158,7 +159,7 @@ func (x *h1Exchange) peekChunks(n int) (body []byte, more bool, f *failure) {
 		case len(body) > n || at > 8*n+initialBuffer:
 			return body[:min(n, len(body))], true, nil
 		}
-		if f := c.readBody(c.w - c.r + 1); f != nil {
+		if f := c.readBodyBy(c.w-c.r+1, by); f != nil {
 			return nil, false, f
 		}
 	}
@@ -188,6 +189,8 @@ func (c *chunkScanner) payloadOf(dst, b []byte) (body []byte, used int, done boo
 func (st *h2Stream) peekBody(n int) (body []byte, more bool, f *failure) {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
+	st.bodyBy = st.s.now() + st.s.limits.BodyRead
+	defer func() { st.bodyBy = 0 }()
 	for len(st.in) < n && !st.recvClosed {
 		if err := st.bodyOver(); err != nil {
 			return nil, false, failSlowBody // or nobody is there to be told

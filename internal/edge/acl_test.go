@@ -173,3 +173,28 @@ func TestWebACLLog(t *testing.T) {
 		}
 	}
 }
+
+// A body that trickles in is waited for no longer than a small one of a service without an ACL.
+func TestWebACLWaitsForNoTrickle(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Limits.BodyRead = 200 * time.Millisecond })
+	s := app(t, func(http.ResponseWriter, *http.Request) {})
+	h.publish(func(r *Route) { r.WebACL = aclOf(blockIf("body", 1, inBody, "attack")) }, target("i1", s, Active))
+	conn := dialPlain(t, h)
+	io.WriteString(conn, "POST / HTTP/1.1\r\n"+ownHost+"Transfer-Encoding: chunked\r\n\r\n")
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+				io.WriteString(conn, "1\r\nx\r\n")
+			}
+		}
+	}()
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(line, " 408 ") {
+		t.Errorf("%q, %v", line, err)
+	}
+}

@@ -39,6 +39,12 @@ func benchConn(b testing.TB, answer []byte) net.Conn {
 // benchHouse is an edge whose one application gives the same answer to every head.
 func benchHouse(b testing.TB, answer []byte) *house {
 	h := newHouse(b, func(c *Config) { c.Limits.Tick = time.Second })
+	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{InstanceID: "i1", Address: benchApp(b, answer), Phase: Active})
+	return h
+}
+
+// benchApp is the address of an application that gives the same answer to every head.
+func benchApp(b testing.TB, answer []byte) string {
 	l := listen(b)
 	b.Cleanup(func() { l.Close() })
 	go func() {
@@ -62,8 +68,7 @@ func benchHouse(b testing.TB, answer []byte) *house {
 			}()
 		}
 	}()
-	h.publish(func(r *Route) { r.Health.Interval = time.Hour }, Target{InstanceID: "i1", Address: l.Addr().String(), Phase: Active})
-	return h
+	return l.Addr().String()
 }
 
 var underRace bool // set by race_test.go

@@ -38,7 +38,10 @@ func (x *h1Exchange) takeBody() *failure {
 }
 
 // readBody reads until n bytes of body are in the buffer. The head before it stays where it is: slices point there.
-func (c *h1Conn) readBody(n int) *failure {
+func (c *h1Conn) readBody(n int) *failure { return c.readBodyBy(n, c.s.now()+c.s.limits.BodyRead) }
+
+// readBodyBy is readBody until a time, since the edge started.
+func (c *h1Conn) readBodyBy(n int, by time.Duration) *failure {
 	if c.w-c.r >= n {
 		return nil
 	}

@@ -323,6 +323,7 @@ func (c Counters) plus(d Counters) Counters {
 	c.Status2xx, c.Status3xx, c.Status4xx, c.Status5xx = c.Status2xx+d.Status2xx, c.Status3xx+d.Status3xx, c.Status4xx+d.Status4xx, c.Status5xx+d.Status5xx
 	c.InFlight, c.Waiting = c.InFlight+d.InFlight, c.Waiting+d.Waiting
 	c.Rejected, c.Retries = c.Rejected+d.Rejected, c.Retries+d.Retries
+	c.Refused, c.Unlogged = c.Refused+d.Refused, c.Unlogged+d.Unlogged
 	c.BytesIn, c.BytesOut = c.BytesIn+d.BytesIn, c.BytesOut+d.BytesOut
 	buckets := make([]uint64, max(len(c.LatencyBuckets), len(d.LatencyBuckets)))
 	for i, n := range c.LatencyBuckets {
