@@ -29,7 +29,7 @@ func (s *System) openSource(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.watcher, err = source.NewWatcher(ctx, source.WatcherConfig{DB: s.db, Git: s.git, Services: codeServices{s}, Starter: codeStarter{s}, Log: s.log})
+	s.watcher, err = source.NewWatcher(ctx, source.WatcherConfig{DB: s.db, Git: s.git, Services: &codeServices{sys: s}, Starter: codeStarter{s}, Log: s.log})
 	if err != nil {
 		return err
 	}
@@ -48,12 +48,16 @@ func credentialFor(c apprunner.ProviderCredential) source.Credential {
 	return source.Credential{Token: c.Token, User: c.User, Password: c.Password, PrivateKey: c.PrivateKey, KnownHosts: c.KnownHosts}
 }
 
-// codeServices shows the watcher the services that are built from a repository.
-type codeServices struct{ sys *System }
+// codeServices shows the watcher, which asks from one goroutine, the services that are built from a repository.
+type codeServices struct {
+	sys      *System
+	versions map[string]string // commit by deployment, which never changes once it is known
+}
 
-func (c codeServices) WatchedServices(ctx context.Context) ([]source.Target, error) {
+func (c *codeServices) WatchedServices(ctx context.Context) ([]source.Target, error) {
 	var targets []source.Target
 	connections := map[string]string{} // service ARN -> connection ARN
+	versions := map[string]string{}
 	err := c.sys.db.View(ctx, func(tx *store.Tx) error {
 		services, err := tx.Services(apprunner.Scope{})
 		if err != nil {
@@ -65,24 +69,35 @@ func (c codeServices) WatchedServices(ctx context.Context) ([]source.Target, err
 				continue
 			}
 			connections[s.ARN()] = s.Source.ConnectionARN
-			d, _, err := tx.Deployment(s.DeploymentID)
+			commit, err := c.commit(tx, s.DeploymentID)
 			if err != nil {
 				return err
 			}
+			versions[s.DeploymentID] = commit
 			targets = append(targets, source.Target{
 				ServiceARN: s.ARN(), Repository: source.Repository{URL: code.URL, Branch: code.Branch}, SourceDirectory: code.SourceDirectory,
-				LastCommit: d.Version, Automatic: s.Source.AutoDeployments,
+				LastCommit: commit, Automatic: s.Source.AutoDeployments,
 				Paused: s.Status == apprunner.StatusPaused, Busy: s.Status == apprunner.StatusInProgress,
 			})
 		}
 		return nil
 	})
+	c.versions = versions
 	for n, t := range targets {
 		if arn := connections[t.ServiceARN]; arn != "" && err == nil {
 			targets[n].Repository.Credential, err = c.sys.connectionCredential(ctx, arn)
 		}
 	}
 	return targets, err
+}
+
+// commit is what a deployment was made of; empty while that is not known.
+func (c *codeServices) commit(tx *store.Tx, deploymentID string) (string, error) {
+	if known := c.versions[deploymentID]; known != "" {
+		return known, nil
+	}
+	d, _, err := tx.Deployment(deploymentID)
+	return d.Version, err
 }
 
 // codeStarter starts automatic deployments for the watcher.
