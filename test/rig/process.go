@@ -92,8 +92,8 @@ func (h *House) InFlight(arn string) (int, error) {
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	for line := range strings.Lines(string(b)) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), `slipway_requests_in_flight{service="`+arn+`"} `); ok {
-			return strconv.Atoi(value)
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), `slipway_requests_in_flight{service="`+arn+`",`); ok {
+			return strconv.Atoi(rest[strings.LastIndexByte(rest, ' ')+1:])
 		}
 	}
 	return 0, err
