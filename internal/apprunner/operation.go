@@ -77,6 +77,7 @@ type Operation struct {
 	Failure      string // for people: the cause and the next step
 	Attempts     int    // times a worker took it up; more than one means a crash or restart
 	Step         string // the last step that was finished
+	CanarySince  time.Time // when the new version began to get a share of the requests; zero before
 	Touched      bool   // new instances were started: a failure is a rollback from here on (§5.2)
 }
 

@@ -234,6 +234,7 @@ type Phase string
 // The phases of an instance, in the order it goes through them.
 const (
 	PhaseStandby  Phase = "standby"  // of a deployment under way: health-checked, no requests
+	PhaseCanary   Phase = "canary"   // of a deployment under way: takes a share of the requests
 	PhaseActive   Phase = "active"   // takes requests while healthy
 	PhaseDraining Phase = "draining" // finishes the requests it has
 )

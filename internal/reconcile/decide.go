@@ -48,7 +48,7 @@ func decide(now time.Time, v view, drain time.Duration) decision {
 			if v.drained(now, i, drain) {
 				d.remove = append(d.remove, i)
 			}
-		case apprunner.PhaseStandby:
+		case apprunner.PhaseStandby, apprunner.PhaseCanary:
 			if v.op.ID != i.OperationID {
 				d.remove = append(d.remove, i) // its operation has ended without it
 			}

@@ -199,11 +199,19 @@ func (j *job) undo(ctx context.Context) error {
 	return j.end(ctx, j.op.FailedStatus(undone == nil))
 }
 
-// removeNew stops the instances this operation started and drops its deployment.
+// removeNew stops the instances this operation started and drops its deployment. Those that had requests finish them first.
 func (j *job) removeNew(ctx context.Context) error {
-	mine, err := j.instances(ctx, func(i apprunner.Instance) bool { return i.OperationID == j.op.ID && i.Phase == apprunner.PhaseStandby })
+	mine, err := j.instances(ctx, func(i apprunner.Instance) bool { return i.OperationID == j.op.ID && i.Phase != apprunner.PhaseActive })
 	if err != nil {
 		return err
+	}
+	if !j.op.CanarySince.IsZero() {
+		if err := j.rephase(ctx, mine, apprunner.PhaseDraining); err != nil {
+			return err
+		}
+		if err := j.r.awaitDrained(ctx, mine); err != nil {
+			return err
+		}
 	}
 	if err := j.r.stopAll(ctx, mine); err != nil {
 		return err

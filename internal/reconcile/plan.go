@@ -11,7 +11,7 @@ import (
 
 // plan is the list of steps an operation goes through.
 func (j *job) plan() []step {
-	start := []step{{"provision", (*job).provision}, {"health", (*job).awaitHealthy}, {"switch", (*job).switchTraffic}, {"finish", (*job).succeed}}
+	start := []step{{"provision", (*job).provision}, {"health", (*job).awaitHealthy}, {"canary", (*job).canary}, {"switch", (*job).switchTraffic}, {"finish", (*job).succeed}}
 	switch j.op.Type {
 	case apprunner.OpCreateService, apprunner.OpStartDeployment:
 		return append([]step{{"prepare", (*job).prepare}}, start...)
@@ -102,7 +102,7 @@ func (j *job) switchTraffic(ctx context.Context) error {
 		all, err := tx.Instances(j.op.ServiceARN)
 		for _, i := range all {
 			switch {
-			case i.OperationID == j.op.ID && i.Phase == apprunner.PhaseStandby:
+			case i.OperationID == j.op.ID && (i.Phase == apprunner.PhaseStandby || i.Phase == apprunner.PhaseCanary):
 				i.Phase = apprunner.PhaseActive
 			case i.OperationID != j.op.ID && i.Phase == apprunner.PhaseActive:
 				i.Phase, i.DrainSince = apprunner.PhaseDraining, now

@@ -73,7 +73,7 @@ func routes(s state) []edge.Route {
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
 			QueueWait: max(s.patience[svc.ARN()], leastPatience), QueueLength: lineOf(svc.AutoScaling),
 			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade, H2C: x.H2C,
-			AllowIPs: x.AllowIPs, BasicAuth: x.BasicAuth, AccessLog: x.AccessLog, WebACL: aclOf(svc, s.acls),
+			AllowIPs: x.AllowIPs, BasicAuth: x.BasicAuth, AccessLog: x.AccessLog, Sticky: x.Sticky, WebACL: aclOf(svc, s.acls),
 			Health: edge.HealthCheck{
 				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
 				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,
@@ -86,14 +86,14 @@ func routes(s state) []edge.Route {
 			if i.Address == "" {
 				continue
 			}
-			phase := edge.Phase(i.Phase)
+			t := targetOf(i)
 			if i.Phase == apprunner.PhaseActive {
 				r.Serving, active = edge.ServingOn, true
-				if i.Reserve {
-					phase = edge.Reserve
-				}
 			}
-			r.Targets = append(r.Targets, edge.Target{InstanceID: i.ID, Address: i.Address, Phase: phase})
+			if t.Canary {
+				r.CanaryWeight = x.CanaryWeight
+			}
+			r.Targets = append(r.Targets, t)
 		}
 		if !active && (svc.Status == apprunner.StatusPaused || s.pausing[r.ServiceARN]) {
 			r.Serving = edge.ServingPaused
@@ -101,6 +101,18 @@ func routes(s state) []edge.Route {
 		list = append(list, r)
 	}
 	return list
+}
+
+// targetOf is the part an instance plays at the front door.
+func targetOf(i apprunner.Instance) edge.Target {
+	t := edge.Target{InstanceID: i.ID, Address: i.Address, Phase: edge.Phase(i.Phase)}
+	switch {
+	case i.Phase == apprunner.PhaseCanary:
+		t.Phase, t.Canary = edge.Active, true
+	case i.Phase == apprunner.PhaseActive && i.Reserve:
+		t.Phase = edge.Reserve
+	}
+	return t
 }
 
 // asleep tells whether requests that find no instance may wait for one: there is a version that could answer them.

@@ -118,8 +118,8 @@ func (r *Reconciler) sweepInstances(ctx context.Context) error {
 		for _, i := range rows {
 			switch {
 			case real[i.ID]:
-			case running[i.OperationID] && i.Phase == apprunner.PhaseStandby:
-				i.Address = "" // its operation starts it again
+			case running[i.OperationID] && (i.Phase == apprunner.PhaseStandby || i.Phase == apprunner.PhaseCanary):
+				i.Address, i.Phase = "", apprunner.PhaseStandby // its operation starts it again
 				err = errors.Join(err, tx.PutInstance(i))
 			default:
 				err = errors.Join(err, tx.DeleteInstance(i.ID))

@@ -52,7 +52,8 @@ type world struct {
 type sources struct {
 	mu     sync.Mutex
 	args   []string // what the built application runs
-	failed error    // of the next builds
+	env    map[string]string
+	failed error // of the next builds
 	builds int
 }
 
@@ -68,7 +69,7 @@ func (s *sources) Build(_ context.Context, req build.Request) (build.Result, err
 	if s.failed != nil {
 		return build.Result{}, s.failed
 	}
-	return build.Result{ImageDigest: fmt.Sprintf("sha256:%064d", s.builds), Run: apprunner.RunConfiguration{Args: s.args, Port: 8080}}, nil
+	return build.Result{ImageDigest: fmt.Sprintf("sha256:%064d", s.builds), Run: apprunner.RunConfiguration{Args: s.args, Port: 8080, Env: s.env}}, nil
 }
 
 func (s *sources) RemoveCaches(context.Context, string) error { return nil }
@@ -77,6 +78,12 @@ func (s *sources) runs(args ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.args = append([]string{instancetest.AppPath}, args...)
+}
+
+func (s *sources) sets(env map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.env = env
 }
 
 func (s *sources) fails(err error) {
@@ -275,7 +282,12 @@ func (w *world) log(arn string) string {
 // asks sends one request for the service to the edge.
 func (w *world) asks(s apprunner.Service) (int, string) {
 	w.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+w.front+"/", nil)
+	return w.asksFor(s, "/")
+}
+
+func (w *world) asksFor(s apprunner.Service, path string) (int, string) {
+	w.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+w.front+path, nil)
 	check(w.t, err)
 	req.Host, req.Close = s.URL, true
 	res, err := http.DefaultClient.Do(req)
