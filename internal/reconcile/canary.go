@@ -151,8 +151,9 @@ func (t *trial) add(st edge.Status, set []apprunner.Instance, sum *tally) {
 }
 
 // The new version does clearly worse when enough of its requests fail, twice as many of a hundred as with the old one, and five more.
+// Enough must not be more than what the edge sends to an instance whose requests all fail before it makes it stand aside.
 const (
-	enoughRequests = 10
+	enoughRequests = 5
 	enoughBad      = 3
 	worseTimes     = 2
 	worsePoints    = 0.05

@@ -17,13 +17,13 @@ func TestWorse(t *testing.T) {
 		worse        bool
 	}{
 		{"nothing yet", tally{}, tally{}, false},
-		{"too few to tell", tally{9, 9}, tally{100, 0}, false},
+		{"too few to tell", tally{4, 4}, tally{100, 0}, false},
 		{"a single slip", tally{10, 1}, tally{100, 0}, false},
 		{"all fail", tally{10, 10}, tally{100, 0}, true},
 		{"a third fails", tally{30, 10}, tally{300, 3}, true},
 		{"both fail alike", tally{30, 10}, tally{300, 100}, false},
 		{"a little more", tally{1000, 40}, tally{9000, 0}, false},
-		{"clearly more", tally{1000, 60}, tally{9000, 90}, true},
+		{"clearly more", tally{1000, 70}, tally{9000, 90}, true},
 	} {
 		if got := worse(c.mine, c.theirs); (got != "") != c.worse {
 			t.Errorf("%s: %q", c.name, got)
@@ -64,9 +64,9 @@ func TestTrial(t *testing.T) {
 		want string
 	}{
 		{status(50, 50, edge.Healthy), ""},
-		{status(55, 55, edge.Healthy), ""},
-		{status(4, 4, edge.Healthy), ""}, // a new edge process
-		{status(5, 5, edge.Healthy), "10 of its 10 requests failed"},
+		{status(52, 52, edge.Healthy), ""},
+		{status(2, 2, edge.Healthy), ""}, // a new edge process
+		{status(3, 3, edge.Healthy), "5 of its 5 requests failed"},
 		{status(5, 5, edge.Unhealthy), "health check fails (HTTP 500)"},
 	} {
 		if _, got := tr.observe(step.st); (got == "") != (step.want == "") || !strings.Contains(got, step.want) {
