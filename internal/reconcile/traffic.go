@@ -28,7 +28,6 @@ type load struct {
 	cpu     map[string]time.Duration // what each instance had used when it was last looked at
 	cpuSum  time.Duration
 	want    int
-	active  int  // how many the traffic needs
 	hurry   bool // requests wait: look again soon
 
 	start   time.Duration   // mean time from record to health of the instances started so far; 0 while unknown
@@ -84,7 +83,7 @@ func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) (
 		l.samples[n-1].Need = max(l.samples[n-1].Need, d.Need)
 		l.samples = scale.Trim(now, l.samples, conf)
 	}
-	l.want, l.active = d.Want, d.Active
+	l.want = d.Want
 	return d.Want, min(max(d.Active, v.extras.Awake()), d.Want)
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/instance/oci"
 )
 
 // RunEdge is the edge role: it serves requests by the last table it was given until SIGTERM, then drains.
@@ -68,9 +69,17 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 	if err := os.MkdirAll(c.path("edge"), 0o700); err != nil {
 		return fmt.Errorf("edge: %w", err)
 	}
+	id, err := c.installation()
+	if err != nil {
+		return err
+	}
+	freezer, err := oci.NewFreezer(id)
+	if err != nil {
+		return err
+	}
 	s, err := edge.New(edge.Config{
 		HTTPS: https, HTTP: http, HTTP3: http3, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Limits: limits, Log: log,
-		Socket: socket, Elder: os.Getenv(elderVariable), Ready: report.ready,
+		Socket: socket, Elder: os.Getenv(elderVariable), Ready: report.ready, Freezer: freezer,
 	})
 	if err != nil {
 		return err

@@ -145,13 +145,25 @@ func (c Config) installation() (string, error) {
 	path := c.path("installation")
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		b = []byte(apprunner.NewID()[:8])
-		err = writeFile(path, b, 0o600)
+		b, err = firstOnce(path, apprunner.NewID()[:8])
 	}
 	if err != nil {
 		return "", fmt.Errorf("installation id: %w", err)
 	}
 	return strings.TrimSpace(string(b)), nil
+}
+
+// firstOnce writes a file unless another process was faster, and returns what it holds then.
+func firstOnce(path, text string) ([]byte, error) {
+	tmp := path + "." + text
+	defer os.Remove(tmp)
+	if err := writeFile(tmp, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 func (s *System) openControl(ctx context.Context) (err error) {
