@@ -39,7 +39,8 @@ require (
 require github.com/aws/aws-sdk-go-v2/service/acm v1.51.2
 
 require (
-	github.com/aws/aws-sdk-go-v2/service/wafv2 v1.72.0 // indirect
+	github.com/aws/aws-sdk-go-v2/service/wafv2 v1.72.0
+	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
 )
 
@@ -93,7 +94,7 @@ require (
 	github.com/sirupsen/logrus v1.9.4 // indirect
 	github.com/xo/terminfo v0.0.0-20220910002029-abceb7e1c41e // indirect
 	go.shabbyrobe.org/gocovmerge v0.0.0-20230507111327-fa4f82cfbf4d // indirect
-	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/crypto v0.58.0
 	golang.org/x/exp v0.0.0-20241108190413-2d47ceb2692f // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
