@@ -23,11 +23,22 @@ func (h *House) PID(role string) (int, error) {
 		}
 		return strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(name, "edge."), ".sock"))
 	}
-	b, err := os.ReadFile(filepath.Join(h.Dir, "run", role+".lock"))
-	if err != nil {
-		return 0, err
+	return h.noted(role)
+}
+
+// noted reads the process id that a role wrote down; one that just starts has none for a moment.
+func (h *House) noted(role string) (pid int, err error) {
+	for range 50 {
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(h.Dir, "run", role+".lock")); err != nil {
+			return 0, err
+		}
+		if pid, err = strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	return strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid, err
 }
 
 // Supervisor is the process id of `slipway up`.
