@@ -23,15 +23,23 @@ type h1Conn struct {
 	r, w int
 
 	clock
-	aborted bool // the rest of the request body is not wanted; under the clock's lock
-	patient bool // the rest of it may take its time; under the clock's lock
+	aborted bool          // the rest of the request body is not wanted; under the clock's lock
+	patient bool          // the rest of it may take its time; under the clock's lock
+	idleBy  time.Duration // when the present time between two requests is over; 0: not begun
+	parking bool          // the reader is to park; under the clock's lock, like the two that follow
+	parked  bool
+	slot    int32 // in the lot
 }
 
 // serveH1 serves a connection until it ends or is handed to net/http.
 func (s *Server) serveH1(cc *clientConn, nc net.Conn) {
-	c := &h1Conn{s: s, cc: cc, nc: nc, in: make([]byte, initialBuffer)}
+	c := &h1Conn{s: s, cc: cc, nc: nc, in: lendIn()}
 	c.ip, _, _ = net.SplitHostPort(cc.RemoteAddr().String())
 	cc.h1.Store(c)
+	c.serve()
+}
+
+func (c *h1Conn) serve() {
 	for c.serveOne() {
 	}
 }
@@ -43,7 +51,9 @@ func (s *Server) now() time.Duration { return time.Since(s.started) }
 func (c *h1Conn) serveOne() bool {
 	end, f := c.readHead()
 	if end == 0 && f == nil {
-		c.nc.Close()
+		if !c.park() {
+			c.nc.Close()
+		}
 		return false
 	}
 	x := newExchange(c)
@@ -78,6 +88,8 @@ func (c *h1Conn) tidy() {
 // begin starts a request: the time spent before it does not count any more.
 func (c *h1Conn) begin(now time.Duration) {
 	c.mu.Lock()
+	c.idleBy = 0
+	c.stay()
 	c.phase, c.due, c.began, c.begun, c.patient = phaseWait, 0, now, false, false
 	if c.expired != nil {
 		c.expired = nil
@@ -91,7 +103,10 @@ func (c *h1Conn) begin(now time.Duration) {
 func (c *h1Conn) readHead() (end int, f *failure) {
 	scan := c.r
 	if c.r == c.w {
-		c.enter(phaseIdle, c.s.now()+c.s.limits.ClientIdle, nil)
+		if c.idleBy == 0 {
+			c.idleBy = c.s.now() + c.s.limits.ClientIdle
+		}
+		c.enter(phaseIdle, c.idleBy, nil)
 	} else {
 		c.enter(phaseHead, c.s.now()+c.s.limits.HeadRead, nil)
 		if end, scan, f = scanHead(c.in[:c.w], scan, true); end != 0 || f != nil {
@@ -119,6 +134,9 @@ func (c *h1Conn) readHead() (end int, f *failure) {
 		}
 		if fresh {
 			c.enter(phaseHead, c.s.now()+c.s.limits.HeadRead, nil)
+			c.mu.Lock()
+			c.stay()
+			c.mu.Unlock()
 		}
 	}
 }
@@ -152,6 +170,10 @@ func (c *h1Conn) watch(now time.Duration, drainingSince time.Duration) {
 		return
 	}
 	if now < due {
+		if c.phase == phaseIdle && !c.parking && !c.parked && due-now < c.s.limits.ClientIdle-c.s.limits.Park && c.s.lot != nil {
+			c.parking = true
+			c.cc.Conn.SetReadDeadline(longAgo)
+		}
 		if c.phase == phaseWait && now-c.began > goneAfter && c.cc.gone() {
 			c.expire(failGone)
 		}
@@ -167,6 +189,51 @@ func (c *h1Conn) expire(f *failure) {
 	if c.begun {
 		c.cc.Conn.SetWriteDeadline(longAgo)
 	}
+	if c.parked {
+		c.s.lot.wake(c.slot)
+	}
+}
+
+// stay calls parking off: the client has said something; under the lock.
+func (c *h1Conn) stay() {
+	if c.parking {
+		c.parking = false
+		c.cc.Conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// park lets the connection wait without a goroutine and a buffer; false when it is not idle but over.
+func (c *h1Conn) park() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.parking || c.expired != nil || c.r != c.w {
+		return false
+	}
+	c.parking = false
+	in := c.in
+	c.in, c.r, c.w = nil, 0, 0
+	c.parked = true
+	var ok bool
+	if c.slot, ok = c.s.lot.park(c.cc.Conn, c); !ok {
+		c.parked = false
+		return false
+	}
+	returnIn(in)
+	return true
+}
+
+// resume goes on with a parked connection.
+func (c *h1Conn) resume() {
+	go func() {
+		c.mu.Lock()
+		c.parked = false
+		if c.expired == nil {
+			c.cc.Conn.SetReadDeadline(time.Time{})
+		}
+		c.mu.Unlock()
+		c.in = lendIn()
+		c.serve()
+	}()
 }
 
 // armRead gives the next read of a request body its time, unless nobody wants the body any more.

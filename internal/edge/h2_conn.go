@@ -32,6 +32,7 @@ type h2Conn struct {
 	heard   atomic.Int64 // when something was last read, since the edge started
 	partial atomic.Int64 // when the frame or header block that is arriving began to; 0: none is
 	earned  atomic.Int64 // control frames that a client may send for what it was sent
+	parking atomic.Bool  // the reader is to park
 	inHead  atomic.Bool  // what is arriving is the beginning of the connection or a header block
 
 	mu         sync.Mutex // of all that follows; taken before the lock of a stream's clock
@@ -42,6 +43,9 @@ type h2Conn struct {
 	recvWindow int // what the client may still send
 	unsent     int // what it may send beyond that, once told
 	busyUntil  time.Duration
+	parked     bool  // nobody reads
+	slot       int32 // in the lot
+	encMax     int   // the most table memory of the encoder, while parked
 
 	enc        *fieldEncoder
 	sendWindow int
@@ -75,13 +79,24 @@ func (s *Server) serveH2(cc *clientConn, nc net.Conn) {
 	c := newH2Conn(s, cc, nc)
 	cc.h2.Store(c)
 	c.greet()
-	c.end(c.read())
+	err := c.preface()
+	if err == nil {
+		err = c.read()
+	}
+	c.endUnlessParked(err)
+}
+
+// endUnlessParked ends the connection, if it is over.
+func (c *h2Conn) endUnlessParked(err error) {
+	if !errors.Is(err, errParked) {
+		c.end(err)
+	}
 }
 
 func newH2Conn(s *Server, cc *clientConn, nc net.Conn) *h2Conn {
 	now := s.now()
 	c := &h2Conn{
-		s: s, cc: cc, nc: nc, in: make([]byte, initialBuffer), streams: map[uint32]*h2Stream{}, enc: newFieldEncoder(),
+		s: s, cc: cc, nc: nc, in: lendIn(), streams: map[uint32]*h2Stream{}, enc: newFieldEncoder(),
 		recvWindow: connWindow, sendWindow: 65535, peer: peerSettings{65535, maxFrame}, busyUntil: now,
 		resets: newAllowance(s.limits.StreamResets, now), noise: newAllowance(s.limits.ControlFrames, now),
 	}
@@ -105,8 +120,8 @@ func (c *h2Conn) greet() {
 	c.put(appendWindowUpdate(b, 0, connWindow-65535))
 }
 
-// read takes frames until the connection ends or has to.
-func (c *h2Conn) read() error {
+// preface takes the client's.
+func (c *h2Conn) preface() error {
 	if err := c.need(len(http2.ClientPreface)); err != nil {
 		return err
 	}
@@ -114,6 +129,11 @@ func (c *h2Conn) read() error {
 		return protocolError("no HTTP/2 preface")
 	}
 	c.r += len(http2.ClientPreface)
+	return nil
+}
+
+// read takes frames until the connection ends or has to, or is parked.
+func (c *h2Conn) read() error {
 	for {
 		f, err := c.next()
 		if err == nil {
@@ -160,7 +180,15 @@ func (c *h2Conn) need(n int) error {
 		c.noteArrival()
 		m, err := c.nc.Read(c.in[c.w:])
 		c.w += m
-		c.heard.Store(int64(c.s.now()))
+		if m > 0 {
+			c.heard.Store(int64(c.s.now()))
+		}
+		if c.parking.Load() {
+			if again := c.parkOrStay(m); again != nil {
+				return again
+			}
+			continue
+		}
 		if m == 0 && err != nil {
 			return errEnded
 		}
@@ -267,8 +295,9 @@ func (c *h2Conn) watch(now, drainingSince time.Duration) {
 	case c.dead:
 	case c.writeSince > 0 && now-c.writeSince > l.ClientStall:
 		c.cc.Conn.SetDeadline(longAgo)
+		c.wakeReader()
 	case c.late(now):
-		c.cc.Conn.SetReadDeadline(longAgo)
+		c.wakeReader()
 	case c.leaving:
 	case drainingSince > 0 && !c.warned:
 		c.warned = true
@@ -277,6 +306,9 @@ func (c *h2Conn) watch(now, drainingSince time.Duration) {
 		c.leave()
 	case len(c.streams) == 0 && now-c.busyUntil > l.ClientIdle:
 		c.leave()
+	case len(c.streams) == 0 && min(silent, now-c.busyUntil) > l.Park && !c.writing && !c.parked && c.s.lot != nil:
+		c.parking.Store(true)
+		c.cc.Conn.SetReadDeadline(longAgo)
 	case len(c.streams) > 0 && silent > 2*l.ClientStall:
 		c.cc.Conn.SetDeadline(longAgo)
 	case len(c.streams) > 0 && silent > l.ClientStall && !c.pinged:

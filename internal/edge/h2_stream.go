@@ -127,7 +127,7 @@ func (st *h2Stream) leaveConn(o outcome) {
 	c.busyUntil = c.s.now()
 	c.kick()
 	if c.leaving && len(c.streams) == 0 && !c.writing {
-		c.cc.Conn.SetReadDeadline(longAgo)
+		c.wakeReader()
 	}
 }
 

@@ -77,7 +77,7 @@ func (s *h2Sender) work() {
 	c.writing = false
 	c.wrote.Broadcast()
 	if c.leaving && len(c.streams) == 0 {
-		c.cc.Conn.SetReadDeadline(longAgo) // all is said; the reader closes
+		c.wakeReader() // all is said; the reader closes
 	}
 }
 
@@ -95,7 +95,7 @@ func (c *h2Conn) die() {
 	for _, st := range c.streams {
 		st.abandon()
 	}
-	c.cc.Conn.SetReadDeadline(longAgo)
+	c.wakeReader()
 }
 
 // feed wakes the streams that wait for room; under the lock.

@@ -23,6 +23,9 @@ type Limits struct {
 	Headers int
 	// ClientIdle is how long a connection may lie between two requests.
 	ClientIdle time.Duration
+	// Park is how long a connection lies so before it gives up its goroutine and its buffers; the next request takes some microseconds
+	// longer then.
+	Park time.Duration
 	// ClientStall is how long a client may neither send a byte of a body nor take one of an answer; then the request ends.
 	ClientStall time.Duration
 	// BodyRead is how long a request body of up to 64 KB, which is read before an instance is asked, may take in all; then 408. Larger
@@ -83,6 +86,7 @@ func rows() []row {
 		{"target-bytes", func(l *Limits) any { return &l.TargetBytes }, 16 << 10},
 		{"headers", func(l *Limits) any { return &l.Headers }, 128},
 		{"client-idle", func(l *Limits) any { return &l.ClientIdle }, 75 * time.Second},
+		{"park", func(l *Limits) any { return &l.Park }, time.Second},
 		{"client-stall", func(l *Limits) any { return &l.ClientStall }, 30 * time.Second},
 		{"body-read", func(l *Limits) any { return &l.BodyRead }, 60 * time.Second},
 		{"linger", func(l *Limits) any { return &l.Linger }, time.Second},

@@ -64,6 +64,7 @@ type Server struct {
 	access    *spool // nil: no access logs
 	crew      crew
 	longLives longLives
+	lot       *lot // nil: idle connections are not parked
 	kin       kin
 
 	h2c     *http.Transport // makes connections to instances that speak only HTTP/2
@@ -109,6 +110,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.h2c = h2cTransport(&s.limits)
+	if s.lot, err = newLot(); err != nil {
+		cfg.Log.Warn("idle connections will take more memory", "error", err)
+	}
 	if cfg.Elder != "" {
 		if err := s.inherit(ctx); err != nil {
 			cancel()
@@ -146,6 +150,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stop()
 	var accepting, serving sync.WaitGroup
 	serving.Go(s.std.run)
+	if s.lot != nil {
+		serving.Go(s.lot.run)
+	}
 	if s.cfg.Control != nil {
 		s.control = &http.Server{Handler: s.controlHandler(), ReadHeaderTimeout: 10 * time.Second}
 		serving.Go(func() { s.control.Serve(s.cfg.Control) })
@@ -167,6 +174,9 @@ func (s *Server) Run(ctx context.Context) error {
 	stopTicks()
 	s.cancel()
 	s.std.close()
+	if s.lot != nil {
+		s.lot.close()
+	}
 	serving.Wait()
 	s.routing.checks.Wait()
 	s.routing.closePools()
@@ -311,6 +321,9 @@ func (s *Server) tick(ctx context.Context) {
 			s.routing.reap(now - s.limits.UpstreamIdle)
 			s.crew.trim(now - crewIdle)
 			s.longLives.watch(now, s.limits.TunnelDrain)
+			if s.lot != nil {
+				s.lot.tidy()
+			}
 		}
 	}
 }
