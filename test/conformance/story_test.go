@@ -16,6 +16,12 @@ import (
 	"slipway.dev/slipway/test/rig"
 )
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	rig.Clean()
+	os.Exit(code)
+}
+
 // storyStep is one call of the story in testdata/apprunner.json, which every client plays. Strings may hold ${name} of what was saved
 // before.
 type storyStep struct {
