@@ -113,6 +113,9 @@ func readOnly(operation string) bool {
 
 func identityOf(x *exchange) observe.AuditIdentity {
 	p := x.call.Principal
+	if b := x.call.bearer; b != nil && b.Type != "" {
+		return *b
+	}
 	if p.Type == "" {
 		scope, _ := iam.ClaimedScope(x.http)
 		return observe.AuditIdentity{Type: observe.IdentityUnknown, AccessKeyID: clip(scope.KeyID, 128)}

@@ -33,7 +33,11 @@ import (
 )
 
 // door is the whole front: IAM, STS and App Runner over real rooms, with a clock that tests move and the audit records it kept.
+// lateTransport is set after those who use it were made.
+type lateTransport struct{ http.RoundTripper }
+
 type door struct {
+	idp lateTransport // how providers of identities are reached, for tests that have one
 	*endpoint
 	dir   *iam.Directory
 	inUse []iam.RoleUse
@@ -81,7 +85,7 @@ func newDoor(t *testing.T, configure ...func(*api.Config)) *door {
 	t.Helper()
 	ctx, db, d := context.Background(), openStore(t), &door{}
 	dir, err := iam.Open(ctx, iam.Config{
-		DB: db, KeyFile: filepath.Join(t.TempDir(), "iam.key"),
+		DB: db, KeyFile: filepath.Join(t.TempDir(), "iam.key"), Transport: &d.idp,
 		Now: func() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) },
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"unicode/utf8"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -52,6 +53,11 @@ var queryCodes = map[apprunner.Code]string{
 	apprunner.CodeThrottling:       "Throttling",
 }
 
+// declares tells whether the operation's own model has an error code, whatever it means elsewhere.
+func (x *exchange) declares(code string) bool {
+	return x.operation != nil && slices.Contains(x.operation.Errors, code)
+}
+
 // fault turns an error into what the client is told; nil stays nil. An error that is not made for clients is logged with the
 // request id and answered without detail.
 func (s *Server) fault(x *exchange, err error) *fault {
@@ -71,8 +77,10 @@ func (s *Server) fault(x *exchange, err error) *fault {
 		f.status = http.StatusBadRequest
 	}
 	if x.api().Protocol == wire.Query {
-		if spelt, ok := queryCodes[known.Code]; ok {
+		if spelt, ok := queryCodes[known.Code]; ok && !x.declares(f.code) {
 			f.code = spelt
+		} else if ok {
+			f.status = x.api().Status(f.code)
 		}
 		if known.Code == apprunner.CodeUnknownOperation {
 			f.status = http.StatusBadRequest

@@ -33,6 +33,7 @@ func NewIAM(c IAMConfig) (*Service, error) {
 	a.addPolicies(actions)
 	a.addLogins(actions)
 	a.addMFA(actions)
+	a.addProviders(actions)
 	a.addAccount(actions)
 	a.addSimulation(actions)
 	a.addLinkedRoles(actions)
@@ -114,6 +115,10 @@ func (a *identity) subject(ctx context.Context, c Call, name string, in any) (ar
 		return prefix + "user/*", nil
 	case name == "CreateVirtualMFADevice":
 		return prefix + "mfa" + path + member(in, "VirtualMFADeviceName"), nil
+	case name == "CreateOpenIDConnectProvider":
+		return prefix + "oidc-provider/" + strings.TrimPrefix(member(in, "Url"), "https://"), nil
+	case has(in, "OpenIDConnectProviderArn"):
+		return member(in, "OpenIDConnectProviderArn"), nil
 	case name == "DeleteVirtualMFADevice":
 		return member(in, "SerialNumber"), nil
 	case has(in, "RoleName"):

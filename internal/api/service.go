@@ -8,6 +8,7 @@ import (
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/wire"
 )
 
@@ -21,6 +22,8 @@ type Call struct {
 	SourceIP  string
 	// Secure says that the request came over TLS.
 	Secure bool
+	// bearer is who an unsigned call turned out to come from, for its record.
+	bearer *observe.AuditIdentity
 }
 
 // context adds the condition keys about the call to those about the resource.
@@ -44,6 +47,8 @@ type Action struct {
 	// Do carries the action out. in and the output are the wire structs of the operation; an operation without output gives nil.
 	// Failures for the caller are *apprunner.Error.
 	Do func(ctx context.Context, c Call, in any) (any, error)
+	// Unsigned actions take calls without a signature: what they are given proves the caller. Such a call has no principal.
+	Unsigned bool
 }
 
 // Service is one AWS API: its wire description and those of its operations that are served, by name. An operation of the

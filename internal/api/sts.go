@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/observe"
 	wire "slipway.dev/slipway/internal/wire/sts"
 )
 
@@ -21,9 +23,10 @@ func NewSTS(d *iam.Directory) (*Service, error) {
 			// Everyone may know who they are: no policy can take that away.
 			"GetCallerIdentity": action(nothing[wire.GetCallerIdentityRequest], s.getCallerIdentity),
 			// The directory asks both the trust policy and the identity policies, which decide together.
-			"AssumeRole":         action(nothing[wire.AssumeRoleRequest], s.assumeRole),
-			"GetSessionToken":    action(nothing[wire.GetSessionTokenRequest], s.getSessionToken),
-			"GetFederationToken": action(s.mayFederate, s.getFederationToken),
+			"AssumeRole":                action(nothing[wire.AssumeRoleRequest], s.assumeRole),
+			"AssumeRoleWithWebIdentity": unsigned(action(nothing[wire.AssumeRoleWithWebIdentityRequest], s.assumeWithToken)),
+			"GetSessionToken":           action(nothing[wire.GetSessionTokenRequest], s.getSessionToken),
+			"GetFederationToken":        action(s.mayFederate, s.getFederationToken),
 			"GetAccessKeyInfo": action(anything[wire.GetAccessKeyInfoRequest]("sts:GetAccessKeyInfo"),
 				s.getAccessKeyInfo),
 		},
@@ -55,6 +58,35 @@ func (s *sts) assumeRole(ctx context.Context, c Call, in *wire.AssumeRoleRequest
 		Credentials:     credentialsOut(cred),
 		AssumedRoleUser: &wire.AssumedRoleUser{AssumedRoleId: &cred.Principal.ID, Arn: &cred.Principal.ARN},
 		SourceIdentity:  given(cred.Principal.Session.SourceIdentity),
+	}, nil
+}
+
+// unsigned is an action for callers without keys.
+func unsigned(a Action) Action {
+	a.Unsigned = true
+	return a
+}
+
+func (s *sts) assumeWithToken(ctx context.Context, c Call, in *wire.AssumeRoleWithWebIdentityRequest) (*wire.AssumeRoleWithWebIdentityResponse, error) {
+	if in.ProviderId != nil {
+		return nil, apprunner.Errorf(iam.CodeInvalidIdentityToken, "Only OpenID Connect tokens are taken, whose issuer is in the token; leave ProviderId out.")
+	}
+	ask := iam.WebIdentityInput{
+		RoleARN: val(in.RoleArn), SessionName: val(in.RoleSessionName), Token: val(in.WebIdentityToken),
+		Duration: time.Duration(val(in.DurationSeconds)) * time.Second, Context: c.context(nil),
+	}
+	ask.Policies, ask.PolicyARNs = narrowing(in.Policy, in.PolicyArns)
+	cred, who, err := s.dir.AssumeRoleWithWebIdentity(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	if c.bearer != nil {
+		*c.bearer = observe.AuditIdentity{Type: "WebIdentityUser", PrincipalID: who.Issuer + ":" + who.Audience + ":" + who.Subject, UserName: who.Subject, AccountID: cred.Principal.Account}
+	}
+	return &wire.AssumeRoleWithWebIdentityResponse{
+		Credentials:                 credentialsOut(cred),
+		AssumedRoleUser:             &wire.AssumedRoleUser{AssumedRoleId: &cred.Principal.ID, Arn: &cred.Principal.ARN},
+		SubjectFromWebIdentityToken: &who.Subject, Audience: &who.Audience, Provider: &who.Issuer,
 	}, nil
 }
 

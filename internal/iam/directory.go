@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ type Config struct {
 	Passwords PasswordPolicy
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Transport is how the keys of OpenID Connect providers are fetched; nil is http.DefaultTransport.
+	Transport http.RoundTripper
 }
 
 // Directory keeps the identities of all accounts. It is safe for concurrent use.
@@ -36,6 +39,7 @@ type Directory struct {
 
 	passwords PasswordPolicy
 	guesses   guesses
+	issuers   *issuers
 
 	mu   sync.Mutex
 	uses map[string]keyUse
@@ -59,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the managed policies: %w", err)
 	}
-	d := &Directory{db: c.DB, log: c.Log, now: c.Now, managed: managed, passwords: c.Passwords, uses: make(map[string]keyUse)}
+	d := &Directory{db: c.DB, log: c.Log, now: c.Now, managed: managed, passwords: c.Passwords, issuers: newIssuers(c.Transport), uses: make(map[string]keyUse)}
 	sealed, err := d.anythingSealed(ctx)
 	if err != nil {
 		return nil, err

@@ -143,4 +143,13 @@ var migrations = []string{
 		reset BIGINT NOT NULL,
 		created BIGINT NOT NULL
 	)`,
+	`CREATE TABLE iam_oidc_providers (
+		arn TEXT PRIMARY KEY,
+		account TEXT NOT NULL,
+		url TEXT NOT NULL,
+		clients TEXT NOT NULL,
+		tags TEXT NOT NULL,
+		created BIGINT NOT NULL
+	)`,
+	`CREATE INDEX iam_oidc_providers_account ON iam_oidc_providers (account)`,
 }

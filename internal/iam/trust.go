@@ -14,6 +14,8 @@ type Caller struct {
 	ARN     string // of the user or session
 	RoleARN string // of a session's role
 	Service string // service principals only, e.g. tasks.apprunner.amazonaws.com
+	// Federated is the ARN of the provider that vouches for a caller of no account.
+	Federated string
 }
 
 func (p Principal) caller() Caller {
@@ -54,6 +56,9 @@ func (c *evalContext) principalApplies(s *Statement) bool {
 func (c *evalContext) covers(p Principals) bool {
 	if c.principal.Service != "" {
 		return slices.Contains(p["Service"], c.principal.Service)
+	}
+	if c.principal.Federated != "" {
+		return slices.Contains(p["Federated"], c.principal.Federated)
 	}
 	return slices.ContainsFunc(p["AWS"], c.isCaller)
 }

@@ -75,6 +75,13 @@ var operations = [...]wire.Operation{
 		Errors:        []string{"EntityAlreadyExists", "LimitExceeded", "NoSuchEntity", "PasswordPolicyViolation", "ServiceFailure"},
 	},
 	{
+		Name:  "CreateOpenIDConnectProvider",
+		Input: iCreateOpenIDConnectProviderRequest, NewInput: func() any { return new(CreateOpenIDConnectProviderRequest) },
+		Output: iCreateOpenIDConnectProviderResponse, NewOutput: func() any { return new(CreateOpenIDConnectProviderResponse) },
+		ResultWrapper: "CreateOpenIDConnectProviderResult",
+		Errors:        []string{"ConcurrentModification", "EntityAlreadyExists", "InvalidInput", "LimitExceeded", "OpenIdIdpCommunicationError", "ServiceFailure"},
+	},
+	{
 		Name:  "CreatePolicy",
 		Input: iCreatePolicyRequest, NewInput: func() any { return new(CreatePolicyRequest) },
 		Output: iCreatePolicyResponse, NewOutput: func() any { return new(CreatePolicyResponse) },
@@ -151,6 +158,12 @@ var operations = [...]wire.Operation{
 		Input: iDeleteLoginProfileRequest, NewInput: func() any { return new(DeleteLoginProfileRequest) },
 		Output: wire.None,
 		Errors: []string{"EntityTemporarilyUnmodifiable", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
+		Name:  "DeleteOpenIDConnectProvider",
+		Input: iDeleteOpenIDConnectProviderRequest, NewInput: func() any { return new(DeleteOpenIDConnectProviderRequest) },
+		Output: wire.None,
+		Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
 		Name:  "DeletePolicy",
@@ -288,6 +301,13 @@ var operations = [...]wire.Operation{
 		Errors:        []string{"NoSuchEntity", "ServiceFailure"},
 	},
 	{
+		Name:  "GetOpenIDConnectProvider",
+		Input: iGetOpenIDConnectProviderRequest, NewInput: func() any { return new(GetOpenIDConnectProviderRequest) },
+		Output: iGetOpenIDConnectProviderResponse, NewOutput: func() any { return new(GetOpenIDConnectProviderResponse) },
+		ResultWrapper: "GetOpenIDConnectProviderResult",
+		Errors:        []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "GetPolicy",
 		Input: iGetPolicyRequest, NewInput: func() any { return new(GetPolicyRequest) },
 		Output: iGetPolicyResponse, NewOutput: func() any { return new(GetPolicyResponse) },
@@ -423,6 +443,13 @@ var operations = [...]wire.Operation{
 		ResultWrapper: "ListMFADevicesResult",
 		Errors:        []string{"NoSuchEntity", "ServiceFailure"},
 		Paginated:     true,
+	},
+	{
+		Name:  "ListOpenIDConnectProviders",
+		Input: iListOpenIDConnectProvidersRequest, NewInput: func() any { return new(ListOpenIDConnectProvidersRequest) },
+		Output: iListOpenIDConnectProvidersResponse, NewOutput: func() any { return new(ListOpenIDConnectProvidersResponse) },
+		ResultWrapper: "ListOpenIDConnectProvidersResult",
+		Errors:        []string{"ServiceFailure"},
 	},
 	{
 		Name:  "ListPolicies",
@@ -660,6 +687,7 @@ var errors = [...]wire.Error{
 	{Code: "LimitExceeded", Status: 409},
 	{Code: "MalformedPolicyDocument", Status: 400},
 	{Code: "NoSuchEntity", Status: 404},
+	{Code: "OpenIdIdpCommunicationError", Status: 400},
 	{Code: "PasswordPolicyViolation", Status: 400},
 	{Code: "PolicyEvaluation", Status: 500},
 	{Code: "PolicyNotAttachable", Status: 400},
@@ -703,6 +731,8 @@ const (
 	iCreateGroupResponse
 	iCreateLoginProfileRequest
 	iCreateLoginProfileResponse
+	iCreateOpenIDConnectProviderRequest
+	iCreateOpenIDConnectProviderResponse
 	iCreatePolicyRequest
 	iCreatePolicyResponse
 	iCreatePolicyVersionRequest
@@ -721,6 +751,7 @@ const (
 	iDeleteGroupPolicyRequest
 	iDeleteGroupRequest
 	iDeleteLoginProfileRequest
+	iDeleteOpenIDConnectProviderRequest
 	iDeletePolicyRequest
 	iDeletePolicyVersionRequest
 	iDeleteRolePermissionsBoundaryRequest
@@ -757,6 +788,8 @@ const (
 	iGetLoginProfileResponse
 	iGetMFADeviceRequest
 	iGetMFADeviceResponse
+	iGetOpenIDConnectProviderRequest
+	iGetOpenIDConnectProviderResponse
 	iGetPolicyRequest
 	iGetPolicyResponse
 	iGetPolicyVersionRequest
@@ -798,6 +831,8 @@ const (
 	iListInstanceProfilesForRoleResponse
 	iListMFADevicesRequest
 	iListMFADevicesResponse
+	iListOpenIDConnectProvidersRequest
+	iListOpenIDConnectProvidersResponse
 	iListPoliciesRequest
 	iListPoliciesResponse
 	iListPolicyTagsRequest
@@ -822,6 +857,9 @@ const (
 	iMFADevice
 	iManagedPolicyDetail
 	iManagedPolicyDetailListType
+	iOpenIDConnectProviderListEntry
+	iOpenIDConnectProviderListType
+	iOpenIDConnectProviderUrlType
 	iOrderedOrganizationPolicyType
 	iOrganizationPolicyListType
 	iOrganizationsDecisionDetail
@@ -901,6 +939,8 @@ const (
 	iAuthenticationCodeType
 	iBooleanObjectType
 	iBooleanType
+	iClientIDListType
+	iClientIDType
 	iCustomSuffixType
 	iDateType
 	iEntityListType
@@ -944,6 +984,8 @@ const (
 	iTagKeyType
 	iTagListType
 	iTagValueType
+	iThumbprintListType
+	iThumbprintType
 	iUserDetailListType
 	iUserListType
 	iUserNameType
@@ -1043,6 +1085,16 @@ var shapes = [...]wire.Shape{
 	{Name: "CreateLoginProfileResponse", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "LoginProfile", Shape: iLoginProfile, Required: true},
 	}},
+	{Name: "CreateOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Url", Shape: iOpenIDConnectProviderUrlType, Required: true},
+		{Name: "ClientIDList", Shape: iClientIDListType},
+		{Name: "ThumbprintList", Shape: iThumbprintListType},
+		{Name: "Tags", Shape: iTagListType},
+	}},
+	{Name: "CreateOpenIDConnectProviderResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType},
+		{Name: "Tags", Shape: iTagListType},
+	}},
 	{Name: "CreatePolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyName", Shape: iPolicyNameType, Required: true},
 		{Name: "Path", Shape: iPolicyPathType},
@@ -1118,6 +1170,9 @@ var shapes = [...]wire.Shape{
 	}},
 	{Name: "DeleteLoginProfileRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "UserName", Shape: iUserNameType},
+	}},
+	{Name: "DeleteOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
 	}},
 	{Name: "DeletePolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyArn", Shape: iArnType, Required: true},
@@ -1252,6 +1307,16 @@ var shapes = [...]wire.Shape{
 		{Name: "SerialNumber", Shape: iSerialNumberType, Required: true},
 		{Name: "EnableDate", Shape: iDateType},
 		{Name: "Certifications", Shape: iCertificationMapType},
+	}},
+	{Name: "GetOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+	}},
+	{Name: "GetOpenIDConnectProviderResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Url", Shape: iOpenIDConnectProviderUrlType},
+		{Name: "ClientIDList", Shape: iClientIDListType},
+		{Name: "ThumbprintList", Shape: iThumbprintListType},
+		{Name: "CreateDate", Shape: iDateType},
+		{Name: "Tags", Shape: iTagListType},
 	}},
 	{Name: "GetPolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyArn", Shape: iArnType, Required: true},
@@ -1451,6 +1516,10 @@ var shapes = [...]wire.Shape{
 		{Name: "IsTruncated", Shape: iBooleanType},
 		{Name: "Marker", Shape: iResponseMarkerType},
 	}},
+	{Name: "ListOpenIDConnectProvidersRequest", Kind: wire.Structure},
+	{Name: "ListOpenIDConnectProvidersResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderList", Shape: iOpenIDConnectProviderListType},
+	}},
 	{Name: "ListPoliciesRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Scope", Shape: iPolicyScopeType},
 		{Name: "OnlyAttached", Shape: iBooleanType},
@@ -1579,6 +1648,11 @@ var shapes = [...]wire.Shape{
 		{Name: "PolicyVersionList", Shape: iPolicyDocumentVersionListType},
 	}},
 	{Name: "ManagedPolicyDetailListType", Kind: wire.List, Value: iManagedPolicyDetail},
+	{Name: "OpenIDConnectProviderListEntry", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Arn", Shape: iArnType},
+	}},
+	{Name: "OpenIDConnectProviderListType", Kind: wire.List, Value: iOpenIDConnectProviderListEntry},
+	{Name: "OpenIDConnectProviderUrlType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 255}},
 	{Name: "OrderedOrganizationPolicyType", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "ServiceControlPolicyInputList", Shape: iSimulationPolicyListType},
 	}},
@@ -1880,6 +1954,8 @@ var shapes = [...]wire.Shape{
 	{Name: "authenticationCodeType", Kind: wire.String, Min: wire.Bound{Set: true, N: 6}, Max: wire.Bound{Set: true, N: 6}, Pattern: &wire.Pattern{Model: `[\d]+`, Expr: `[\d]+`}},
 	{Name: "booleanObjectType", Kind: wire.Boolean},
 	{Name: "booleanType", Kind: wire.Boolean},
+	{Name: "clientIDListType", Kind: wire.List, Value: iClientIDType},
+	{Name: "clientIDType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 255}},
 	{Name: "customSuffixType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 64}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},
 	{Name: "dateType", Kind: wire.Timestamp},
 	{Name: "entityListType", Kind: wire.List, Value: iEntityType},
@@ -1923,6 +1999,8 @@ var shapes = [...]wire.Shape{
 	{Name: "tagKeyType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 128}, Pattern: &wire.Pattern{Model: `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`, Expr: `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`}},
 	{Name: "tagListType", Kind: wire.List, Value: iTag, Max: wire.Bound{Set: true, N: 50}},
 	{Name: "tagValueType", Kind: wire.String, Min: wire.Bound{Set: true, N: 0}, Max: wire.Bound{Set: true, N: 256}, Pattern: &wire.Pattern{Model: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`, Expr: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`}},
+	{Name: "thumbprintListType", Kind: wire.List, Value: iThumbprintType},
+	{Name: "thumbprintType", Kind: wire.String, Min: wire.Bound{Set: true, N: 40}, Max: wire.Bound{Set: true, N: 40}},
 	{Name: "userDetailListType", Kind: wire.List, Value: iUserDetail},
 	{Name: "userListType", Kind: wire.List, Value: iUser},
 	{Name: "userNameType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 64}, Pattern: &wire.Pattern{Model: `[\w+=,.@-]+`, Expr: `[\w+=,.@-]+`}},

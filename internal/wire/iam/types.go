@@ -139,6 +139,20 @@ type CreateLoginProfileResponse struct {
 	LoginProfile *LoginProfile
 }
 
+// CreateOpenIDConnectProviderRequest is the structure CreateOpenIDConnectProviderRequest of the model.
+type CreateOpenIDConnectProviderRequest struct {
+	Url            *string
+	ClientIDList   []string
+	ThumbprintList []string
+	Tags           []Tag
+}
+
+// CreateOpenIDConnectProviderResponse is the structure CreateOpenIDConnectProviderResponse of the model.
+type CreateOpenIDConnectProviderResponse struct {
+	OpenIDConnectProviderArn *string
+	Tags                     []Tag
+}
+
 // CreatePolicyRequest is the structure CreatePolicyRequest of the model.
 type CreatePolicyRequest struct {
 	PolicyName     *string
@@ -249,6 +263,11 @@ type DeleteGroupRequest struct {
 // DeleteLoginProfileRequest is the structure DeleteLoginProfileRequest of the model.
 type DeleteLoginProfileRequest struct {
 	UserName *string
+}
+
+// DeleteOpenIDConnectProviderRequest is the structure DeleteOpenIDConnectProviderRequest of the model.
+type DeleteOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
 }
 
 // DeletePolicyRequest is the structure DeletePolicyRequest of the model.
@@ -454,6 +473,20 @@ type GetMFADeviceResponse struct {
 	SerialNumber   *string
 	EnableDate     *time.Time
 	Certifications map[string]string
+}
+
+// GetOpenIDConnectProviderRequest is the structure GetOpenIDConnectProviderRequest of the model.
+type GetOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+}
+
+// GetOpenIDConnectProviderResponse is the structure GetOpenIDConnectProviderResponse of the model.
+type GetOpenIDConnectProviderResponse struct {
+	Url            *string
+	ClientIDList   []string
+	ThumbprintList []string
+	CreateDate     *time.Time
+	Tags           []Tag
 }
 
 // GetPolicyRequest is the structure GetPolicyRequest of the model.
@@ -733,6 +766,15 @@ type ListMFADevicesResponse struct {
 	Marker      *string
 }
 
+// ListOpenIDConnectProvidersRequest is the structure ListOpenIDConnectProvidersRequest of the model.
+type ListOpenIDConnectProvidersRequest struct {
+}
+
+// ListOpenIDConnectProvidersResponse is the structure ListOpenIDConnectProvidersResponse of the model.
+type ListOpenIDConnectProvidersResponse struct {
+	OpenIDConnectProviderList []OpenIDConnectProviderListEntry
+}
+
 // ListPoliciesRequest is the structure ListPoliciesRequest of the model.
 type ListPoliciesRequest struct {
 	Scope             *string
@@ -904,6 +946,11 @@ type ManagedPolicyDetail struct {
 	CreateDate                    *time.Time
 	UpdateDate                    *time.Time
 	PolicyVersionList             []PolicyVersion
+}
+
+// OpenIDConnectProviderListEntry is the structure OpenIDConnectProviderListEntry of the model.
+type OpenIDConnectProviderListEntry struct {
+	Arn *string
 }
 
 // OrderedOrganizationPolicyType is the structure OrderedOrganizationPolicyType of the model.
