@@ -44,6 +44,8 @@ func TestExtrasRefused(t *testing.T) {
 		{"slipway:request-timeout", "2h", "1s to 1h0m0s"},
 		{"slipway:allow-ips", "10.0.0.0/33", "10.0.0.0/33"},
 		{"slipway:basic-auth", "ann:hunter2", "htpasswd"},
+		{"slipway:basic-auth", "ann:$2y$15$" + strings.Repeat("hunter2", 7) + "xxxx", "of a cost up to 14"},
+		{"slipway:access-log", "xml", "json, combined, json+query, combined+query, off"},
 		{"slipway:capabilities", "SYS_ADMIN", "SYS_ADMIN"},
 		{"slipway:scale-too-zero", "on", "scale-to-zero"},
 	} {

@@ -216,3 +216,32 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 }
+
+// TestAccessLogOutlivesControl: requests that came while control was dead are told once it is back, each of them.
+func TestAccessLogOutlivesControl(t *testing.T) {
+	t.Parallel()
+	h := rig.Own(t, "--stop-grace", "5s", "--start-timeout", "60s")
+	h.PushApp(t, "app", "v1", "v1")
+	s := h.Create(t, "logged", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small, func(in *apprunner.CreateServiceInput) {
+		in.Tags = []types.Tag{{Key: aws.String("slipway:access-log"), Value: aws.String("combined")}}
+	})
+	pid := h.Kill(t, "control")
+	const requests = 50
+	for range requests {
+		if status, _, _ := asked(t, s, "/while-away", "", ""); status >= 500 {
+			t.Errorf("a request without control is answered %d", status)
+		}
+	}
+	h.Reborn(t, "control", pid)
+	n := 0
+	for range 200 {
+		lines, err := s.Stream("application", "access")
+		if n = strings.Count(strings.Join(lines, "\n"), "/while-away"); err == nil && n >= requests {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if n != requests {
+		t.Errorf("%d of %d requests are told", n, requests)
+	}
+}
