@@ -50,7 +50,6 @@ func (c *h1Conn) readBodyBy(n int, by time.Duration) *failure {
 		c.w = copy(bigger, c.in[c.r:c.w])
 		c.in, c.r = bigger, 0
 	}
-	by := c.s.now() + c.s.limits.BodyRead
 	for c.w-c.r < n {
 		c.enter(phaseBody, min(c.s.now()+c.s.limits.ClientStall, by), nil)
 		m, err := c.nc.Read(c.in[c.w:])
