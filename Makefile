@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 SOURCES := $(shell find cmd internal -name '*.go' -o -name '*.json' -path '*internal*') go.mod go.sum
 UP_FLAGS ?=
 
-.PHONY: help deps build up down test lint generate e2e conformance bench bench-deps bench-edge bench-deploy bench-api chaos fuzz vuln
+.PHONY: help deps build up down test lint generate e2e conformance bench bench-deps bench-edge bench-deploy bench-scale bench-api chaos fuzz vuln
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench-edge: deps bench-deps
 
 bench-deploy: deps build
 	$(BENCH) -only deploy
+
+bench-scale: deps build
+	$(BENCH) -only scale
 
 bench-api: deps build
 	$(BENCH) -only api

@@ -2,8 +2,9 @@
 //
 //	figure NAME VALUE UNIT [peer PEER VALUE ratio R]
 //
-// It has three parts, each runnable alone with -only: edge (CPU time and latency of the front door, beside HAProxy, nginx and, where it is installed, Caddy),
-// deploy (how long people wait, idle memory, recovery after kill -9) and api (latencies with a thousand services). Figures go
+// It has four parts, each runnable alone with -only: edge (CPU time and latency of the front door, beside HAProxy, nginx and, where it is installed, Caddy),
+// deploy (how long people wait, idle memory, recovery after kill -9), scale (waking from zero and from frozen, a step in the load) and
+// api (latencies with a thousand services). Figures go
 // to standard output; what they were made of, and what went wrong, to standard error. The exit code is 1 when a figure is missing.
 //
 // Machines are noisy, so every figure is a median of at least three rounds in which the things compared take turns, and the

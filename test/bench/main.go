@@ -49,7 +49,7 @@ type bench struct {
 
 func run(ctx context.Context, args []string, out, notes io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "run one part: edge, deploy or api")
+	only := flags.String("only", "", "run one part: edge, deploy, scale or api")
 	quick := flags.Bool("quick", false, "one short round: shows that the bench works, the figures mean little")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (b *bench) parts(ctx context.Context, only string) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"edge", b.edge}, {"deploy", b.deploy}, {"api", b.api}} {
+	}{{"edge", b.edge}, {"deploy", b.deploy}, {"scale", b.scale}, {"api", b.api}} {
 		if only != "" && only != part.name {
 			continue
 		}
@@ -81,7 +81,7 @@ func (b *bench) parts(ctx context.Context, only string) error {
 	}
 	switch {
 	case !known:
-		return fmt.Errorf("-only %s: there are edge, deploy and api", only)
+		return fmt.Errorf("-only %s: there are edge, deploy, scale and api", only)
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case len(b.failed) > 0:

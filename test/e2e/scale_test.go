@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -108,6 +109,52 @@ func TestScaleToZero(t *testing.T) {
 	s.Gone(t)
 	s.Pause(t)
 	s.Resume(t)
+	s.Says(t, "/", "hello v1")
+	h.NoOrphans(t)
+}
+
+// TestReserve: of three instances that nobody asks two are frozen; they serve at once when the first is full, with no control plane
+// and with a new edge too, and every operation finds them as they are.
+//
+// checklist: 106
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	h := quick(t)
+	s := h.Create(t, "reserve", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small, limits(t, h, "three", 1, 3, 3))
+	s.AwaitFrozen(t, 2)
+	ids := s.Instances(t, "active")
+	before, err := h.PID("control")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Kill(t, "control")
+	s.Load(rig.Pressure{Path: "/slow?ms=200", Rate: 12, Count: 12}).Wait().Unharmed(t)
+	h.Reborn(t, "control", before)
+	s.AwaitFrozen(t, 2)
+	if before, err = h.PID("edge"); err != nil {
+		t.Fatal(err)
+	}
+	h.Kill(t, "edge")
+	h.Reborn(t, "edge", before)
+	s.Load(rig.Pressure{Path: "/slow?ms=200", Rate: 12, Count: 12, Forgive: true}).Wait().Unharmed(t)
+	s.AwaitFrozen(t, 2)
+	if after := s.Instances(t, "active"); !slices.Equal(after, ids) {
+		t.Errorf("instances %v became %v", ids, after)
+	}
+
+	if _, err := h.Apps.TagResource(t.Context(), &apprunner.TagResourceInput{
+		ResourceArn: s.ServiceArn, Tags: []types.Tag{{Key: aws.String("slipway:min-active"), Value: aws.String("0")}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.AwaitFrozen(t, 3)
+	s.Says(t, "/", "hello v1")
+	s.AwaitFrozen(t, 3)
+	s.Deploy(t)
+	s.AwaitFrozen(t, 3)
+	s.Pause(t)
+	s.Resume(t)
+	s.AwaitFrozen(t, 3)
 	s.Says(t, "/", "hello v1")
 	h.NoOrphans(t)
 }
