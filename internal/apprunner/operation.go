@@ -74,11 +74,11 @@ type Operation struct {
 	Commit       string    // what an automatic deployment was started for; empty = the newest
 	Before       *Settings `json:",omitempty"` // what a rollback restores
 	StatusBefore ServiceStatus
-	Failure      string // for people: the cause and the next step
-	Attempts     int    // times a worker took it up; more than one means a crash or restart
-	Step         string // the last step that was finished
+	Failure      string    // for people: the cause and the next step
+	Attempts     int       // times a worker took it up; more than one means a crash or restart
+	Step         string    // the last step that was finished
 	CanarySince  time.Time // when the new version began to get a share of the requests; zero before
-	Touched      bool   // new instances were started: a failure is a rollback from here on (§5.2)
+	Touched      bool      // new instances were started: a failure is a rollback from here on (§5.2)
 }
 
 // Stream is the name of the operation's log stream in the service's "service" group (§21).
