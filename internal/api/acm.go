@@ -44,8 +44,8 @@ func NewACM(kept certificates, tokens *Tokens) (*Service, error) {
 			"DeleteCertificate":         command(onCertificate(a, "DeleteCertificate", func(in *wire.DeleteCertificateRequest) *string { return in.CertificateArn }), a.delete),
 			"ImportCertificate":         action(a.mayImport, a.importOne),
 			"ListTagsForCertificate":    action(onCertificate(a, "ListTagsForCertificate", func(in *wire.ListTagsForCertificateRequest) *string { return in.CertificateArn }), a.tags),
-			"AddTagsToCertificate":      command(onCertificate(a, "AddTagsToCertificate", func(in *wire.AddTagsToCertificateRequest) *string { return in.CertificateArn }), a.addTags),
-			"RemoveTagsFromCertificate": command(onCertificate(a, "RemoveTagsFromCertificate", func(in *wire.RemoveTagsFromCertificateRequest) *string { return in.CertificateArn }), a.removeTags),
+			"AddTagsToCertificate":      command(a.mayAddTags, a.addTags),
+			"RemoveTagsFromCertificate": command(a.mayRemoveTags, a.removeTags),
 		},
 	}, nil
 }
@@ -69,11 +69,28 @@ func (a *acmAPI) question(ctx context.Context, c Call, name, arn string) iam.Req
 
 func (a *acmAPI) mayImport(ctx context.Context, c Call, in *wire.ImportCertificateRequest) ([]iam.Request, error) {
 	arn := or(in.CertificateArn, "arn:aws:acm:"+c.Scope.Region+":"+c.Scope.Account+":certificate/*")
-	asked := []iam.Request{a.question(ctx, c, "ImportCertificate", arn)}
+	asked := []iam.Request{withTags(a.question(ctx, c, "ImportCertificate", arn), in.Tags)}
 	if len(in.Tags) > 0 {
-		asked = append(asked, iam.Request{Action: "acm:AddTagsToCertificate", Resource: arn})
+		asked = append(asked, withTags(iam.Request{Action: "acm:AddTagsToCertificate", Resource: arn, Context: map[string][]string{}}, in.Tags))
 	}
 	return asked, nil
+}
+
+// withTags lets conditions look at the tags that a request brings.
+func withTags(q iam.Request, tags []wire.Tag) iam.Request {
+	for _, t := range tags {
+		q.Context["aws:RequestTag/"+val(t.Key)] = []string{val(t.Value)}
+		q.Context["aws:TagKeys"] = append(q.Context["aws:TagKeys"], val(t.Key))
+	}
+	return q
+}
+
+func (a *acmAPI) mayAddTags(ctx context.Context, c Call, in *wire.AddTagsToCertificateRequest) ([]iam.Request, error) {
+	return []iam.Request{withTags(a.question(ctx, c, "AddTagsToCertificate", val(in.CertificateArn)), in.Tags)}, nil
+}
+
+func (a *acmAPI) mayRemoveTags(ctx context.Context, c Call, in *wire.RemoveTagsFromCertificateRequest) ([]iam.Request, error) {
+	return []iam.Request{withTags(a.question(ctx, c, "RemoveTagsFromCertificate", val(in.CertificateArn)), in.Tags)}, nil
 }
 
 func (a *acmAPI) list(ctx context.Context, c Call, in *wire.ListCertificatesRequest) (*wire.ListCertificatesResponse, error) {

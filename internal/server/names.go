@@ -32,6 +32,10 @@ type names struct {
 	custom    *domain.Certificates
 	proofs    domain.Proofs
 	zone      domain.NameserverConfig
+
+	// What refresh alone knows: the names that validation records lead to, and of which version of the associations.
+	proofNames   map[string]bool
+	proofVersion string
 }
 
 func (s *System) openNames(ctx context.Context) (err error) {
@@ -147,16 +151,13 @@ func (n *names) refresh(ctx context.Context) error {
 			nodes[s.URL] = domain.Node{Host: s.Network.Public}
 			regions[s.Region] = true
 		}
-		domains, err := tx.Domains("")
-		for _, d := range domains {
-			for _, r := range d.Records {
-				nodes[strings.TrimSuffix(r.Value, ".")] = domain.Node{}
-			}
-		}
-		return err
+		return n.readProofs(tx)
 	})
 	if err != nil {
 		return fmt.Errorf("read the services' names: %w", err)
+	}
+	for name := range n.proofNames {
+		nodes[name] = domain.Node{}
 	}
 	n.directory.Replace(nodes)
 	// The first certificate is for clients that name nobody, and that is the own region's.
@@ -164,6 +165,25 @@ func (n *names) refresh(ctx context.Context) error {
 	now := append([]string{n.region}, slices.Sorted(maps.Keys(regions))...)
 	if was := n.regions.Swap(&now); was != nil && !slices.Equal(*was, now) {
 		n.db.Wake() // the front door needs one certificate more
+	}
+	return nil
+}
+
+// readProofs reads the names that validation records lead to, when any association has changed.
+func (n *names) readProofs(tx *store.Tx) error {
+	version, err := tx.DomainsVersion()
+	if err != nil || n.proofNames != nil && version == n.proofVersion {
+		return err
+	}
+	domains, err := tx.Domains("")
+	if err != nil {
+		return err
+	}
+	n.proofNames, n.proofVersion = map[string]bool{}, version
+	for _, d := range domains {
+		for _, r := range d.Records {
+			n.proofNames[strings.TrimSuffix(r.Value, ".")] = true
+		}
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func ownCertificate(t *testing.T, host string) (cert, key string) {
 // checklist: 125, 126
 func TestCertificatesOfDomains(t *testing.T) {
 	t.Parallel()
-	h := newNamesHouse(t, "--certificate-retention", "12s")
+	h := newNamesHouse(t, "--certificate-retention", "45s")
 	s := h.Create(t, "certified", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	h.dns.Set(t, "shop.example.com. 60 CNAME "+s.Host()+".")
 	h.link(t, s, "shop.example.com", "--no-enable-www-subdomain")

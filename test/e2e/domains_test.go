@@ -79,7 +79,7 @@ func (h namesHouse) domains(t *testing.T, s rig.Service) map[string]linked {
 func (h namesHouse) until(t *testing.T, s rig.Service, domain, status string) linked {
 	t.Helper()
 	var d linked
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if d = h.domains(t, s)[domain]; strings.EqualFold(d.Status, status) {
 			return d
 		}
@@ -210,7 +210,7 @@ func TestCustomDomains(t *testing.T) {
 // checklist: 116
 func TestDomainsThatDoNotComeAbout(t *testing.T) {
 	t.Parallel()
-	h := newNamesHouse(t, "--validation-timeout", "8s")
+	h := newNamesHouse(t, "--validation-timeout", "40s")
 	s := h.Create(t, "late", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	h.dns.Set(t, "forbidden.test. 60 CAA 0 issue \"another.example\"")
 	h.dns.Break("broken.test", dns.RcodeServerFailure)
@@ -227,7 +227,7 @@ func TestDomainsThatDoNotComeAbout(t *testing.T) {
 		t.Errorf("%+v", late)
 	}
 	events := s.Events()
-	for _, want := range []string{`add the record forbidden.test. CAA 0 issue "apprunner.localhost"`, "late.test could not be linked: its validation was not completed within 8s", "broken.test is active"} {
+	for _, want := range []string{`add the record forbidden.test. CAA 0 issue "apprunner.localhost"`, "late.test could not be linked: its validation was not completed within 40s", "broken.test is active"} {
 		if !strings.Contains(events, want) {
 			t.Errorf("the events do not say %q:\n%s", want, events)
 		}
@@ -238,12 +238,12 @@ func TestDomainsThatDoNotComeAbout(t *testing.T) {
 // eventually waits for what takes a moment.
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if f() {
 			return
 		}
 	}
-	t.Errorf("not so after 30 s: %s", what)
+	t.Errorf("not so after two minutes: %s", what)
 }
 
 // TestOtherRegions: a service of another region than the installation's own has a name in DNS and a certificate for it.
