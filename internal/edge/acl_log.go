@@ -87,7 +87,11 @@ func (w *wafRequest) fill(r *waf.Request, l *webacl.Logging) {
 		w.ClientIP = r.IP.String()
 	}
 	for _, f := range r.Fields {
-		w.Headers = append(w.Headers, wafHeader{f.Name, clip(f.Value, maxLogged)})
+		h := wafHeader{f.Name, clip(f.Value, maxLogged)}
+		if strings.EqualFold(h.Name, "authorization") {
+			h.Value = redacted // a password of slipway:basic-auth, or somebody's token
+		}
+		w.Headers = append(w.Headers, h)
 	}
 	for _, f := range l.RedactedFields {
 		switch {

@@ -133,14 +133,15 @@ func TestWebACLLog(t *testing.T) {
 	acl := aclOf(blockIf("path", 1, inPath, "/secret"))
 	acl.Logging = &webacl.Logging{
 		LogDestinationConfigs: []string{"arn:aws:logs:us-east-1:123456789012:log-group:aws-waf-logs-front:*"},
-		RedactedFields:        []webacl.Field{{SingleHeader: &webacl.Named{Name: "authorization"}}, {QueryString: &struct{}{}}},
+		RedactedFields:        []webacl.Field{{SingleHeader: &webacl.Named{Name: "x-token"}}, {QueryString: &struct{}{}}},
 	}
 	h.publish(func(r *Route) { r.WebACL = acl }, target("i1", s, Active))
 	both(t, h, func(t *testing.T, c *http.Client) {
 		for _, path := range []string{"/secret?token=1", "/open"} {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+appHost+path, nil)
 			check(t, err)
-			req.Header.Set("Authorization", "token=2")
+			req.Header.Set("X-Token", "token=2")
+			req.Header.Set("Authorization", "token=3")
 			resp, err := c.Do(req)
 			check(t, err)
 			read(t, resp)
