@@ -70,5 +70,11 @@ bench-deps:
 chaos: deps build ## kill the processes at every step boundary and at random moments; check histories of API calls
 	$(GO) test -tags chaos -count=1 -timeout 60m -p 1 -v ./test/histories/... ./test/chaos/...
 
+# Each target of each parser that meets the network, one after the other. FUZZ picks some by name.
+FUZZTIME ?= 30m
+FUZZ ?= Fuzz
+fuzz: ## feed the parsers nonsense, FUZZTIME (30m) each
+	@deploy/fuzz.sh $(FUZZTIME) '$(FUZZ)'
+
 vuln: ## known vulnerabilities in what we link
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...

@@ -190,6 +190,9 @@ func (x *call) compose() *failure {
 	b = append(b, x.requestID()...)
 	b = append(b, "\r\n"...)
 	b = x.appendInserted(b)
+	if x.route.Trace && !r.traced {
+		b = appendTrace(b, x.s.wall(x.start))
+	}
 	if r.trailersOK {
 		b = append(b, "Te: trailers\r\n"...)
 	}

@@ -29,6 +29,7 @@ type head struct {
 	wantsJSON  bool
 	date       bool
 	endless    bool // Content-Type names a stream
+	traced     bool // a trace id is there
 	forwarded  int  // X-Forwarded-For fields
 	hosts      int
 }
@@ -60,6 +61,7 @@ const (
 	kindAccept
 	kindDate
 	kindContentType
+	kindTrace
 )
 
 // kindSet is a set of kinds.
@@ -119,9 +121,16 @@ func kindOf(name []byte) kind {
 		if foldEqual(name, "http2-settings") {
 			return kindHop
 		}
+	case 11:
+		if foldEqual(name, "traceparent") {
+			return kindTrace
+		}
 	case 15:
 		if foldEqual(name, "x-forwarded-for") {
 			return kindForwardedFor
+		}
+		if foldEqual(name, "x-amzn-trace-id") {
+			return kindTrace
 		}
 	case 16:
 		if foldEqual(name, "proxy-connection") {
@@ -352,6 +361,9 @@ func (h *head) note(fd *field) *failure {
 		}
 	case kindAccept:
 		h.wantsJSON = h.wantsJSON || bytes.Contains(fd.value, []byte("json"))
+		fd.kind = kindPass
+	case kindTrace:
+		h.traced = true
 		fd.kind = kindPass
 	case kindContentType:
 		h.endless = endless(fd.value)

@@ -43,6 +43,8 @@ type Route struct {
 	QueueLength int
 	// NoUpgrade refuses WebSocket and every other upgrade with 403 (tag slipway:websockets=off, §19).
 	NoUpgrade bool
+	// Trace gives requests without one a trace id, in X-Amzn-Trace-Id and traceparent (§19).
+	Trace bool
 	// H2C speaks HTTP/2 without TLS to the instances, as gRPC servers need it (tag slipway:protocol=h2c).
 	H2C bool
 	// AllowIPs are the client networks whose requests are taken; none means all (tag slipway:allow-ips).

@@ -72,7 +72,7 @@ func routes(s state) []edge.Route {
 			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc, s.domains[svc.ARN()]),
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
 			QueueWait: max(s.patience[svc.ARN()], leastPatience), QueueLength: lineOf(svc.AutoScaling),
-			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade, H2C: x.H2C,
+			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade, H2C: x.H2C, Trace: svc.Observability.Enabled,
 			AllowIPs: x.AllowIPs, BasicAuth: x.BasicAuth, AccessLog: x.AccessLog, Sticky: x.Sticky, WebACL: aclOf(svc, s.acls),
 			Health: edge.HealthCheck{
 				Protocol: edge.Protocol(hc.Protocol), Path: hc.Path, Interval: seconds(hc.Interval), Timeout: seconds(hc.Timeout),
