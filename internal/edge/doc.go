@@ -10,6 +10,9 @@
 // the same call (call*.go), which claims a place, keeps connections, tries again and counts (§19). Upgrades and what is rare go
 // through net/http (front_std.go), which is also the oracle both fronts are tested against.
 //
+// What an owner puts in front of a service (policy.go: address list, web ACL judged by package waf, passwords, access log) is one
+// pointer of the service, nil for most. Lines about requests leave through files that control collects ([Collect]).
+//
 // The edge must not know why a target exists, what a deployment is, or where instances come from. It judges health, because
 // who routes must judge, but it starts and ends nothing.
 package edge
