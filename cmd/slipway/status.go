@@ -35,6 +35,9 @@ func (p *program) status() *cobra.Command {
 			case !running:
 				fmt.Fprintf(p.out, "Slipway is not running over %s. Start it with `slipway up`.\n", conf.DataDir)
 				return exitError(exitNotRunning)
+			case r.Ending:
+				fmt.Fprintf(p.out, "Slipway is ending over %s.\n", conf.DataDir)
+				return exitError(exitNotRunning)
 			case !r.Ready:
 				fmt.Fprintf(p.out, "Slipway is starting over %s.\n", conf.DataDir)
 				return exitError(exitNotRunning)

@@ -26,7 +26,7 @@ func Down(ctx context.Context, c Config, log *slog.Logger) error {
 	if _, err := os.Stat(c.path("run")); errors.Is(err, os.ErrNotExist) {
 		return nil // nothing was ever started here
 	}
-	lock, err := takeLock(c)
+	lock, err := takeLock(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ type Running struct {
 	Version   string    // of the program
 	StartedAt time.Time // by `slipway up`; upgrades do not change it
 	Ready     bool
+	Ending    bool // it serves no more, and is followed by the next one
 	Addresses Addresses
 	Config    Config
 	Upgrades  int     // how often a new program took over
@@ -33,8 +35,12 @@ type Outcome struct {
 // ErrRunning means that another supervisor holds the data directory.
 var ErrRunning = errors.New("an installation is already running over this data directory")
 
-// takeLock makes this process the only supervisor of the data directory. The lock ends with the process, however it ends.
-func takeLock(c Config) (*os.File, error) {
+// endPatience is how long a supervisor that ends is waited for: it gives its roles some time.
+const endPatience = 2 * childGrace
+
+// takeLock makes this process the only supervisor of the data directory, waiting for one that is ending. The lock ends with the process,
+// however it ends.
+func takeLock(ctx context.Context, c Config) (*os.File, error) {
 	for _, dir := range []string{"", "run"} {
 		if err := os.MkdirAll(c.path(dir), 0o700); err != nil {
 			return nil, fmt.Errorf("--data-dir: %w", err)
@@ -44,9 +50,12 @@ func takeLock(c Config) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%w: %s", ErrRunning, c.DataDir)
+	for deadline := time.Now().Add(endPatience); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; pause(ctx, 20*time.Millisecond) {
+		r, _, err := ReadRunning(c.DataDir)
+		goes := r.Ending || r.PID == 0 // without a note it has just begun, or is just about to end
+		if err != nil || !goes || ctx.Err() != nil || time.Now().After(deadline) {
+			return nil, errors.Join(fmt.Errorf("%w: %s", ErrRunning, c.DataDir), f.Close())
+		}
 	}
 	return f, nil
 }

@@ -79,7 +79,7 @@ type supervisor struct {
 // begin takes the data directory and opens the sockets.
 func (v Supervision) begin(ctx context.Context) (*supervisor, error) {
 	c := v.Config
-	lock, err := takeLock(c)
+	lock, err := takeLock(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -142,12 +142,20 @@ func (s *supervisor) serve(ctx context.Context, interrupts <-chan os.Signal) err
 	}
 	cancel()
 	close(s.ending)
-	err = g.Wait()
+	err = errors.Join(s.noteEnding(), g.Wait())
 	s.retired.Wait()
 	if takeDown {
 		err = errors.Join(err, teardown(context.WithoutCancel(ctx), s.c, s.log))
 	}
 	return err
+}
+
+// noteEnding lets whoever starts the next supervisor wait for this one.
+func (s *supervisor) noteEnding() error {
+	s.mu.Lock()
+	s.run.Ready, s.run.Ending = false, true
+	s.mu.Unlock()
+	return s.note()
 }
 
 // announce notes that requests are served as soon as they are.
@@ -156,7 +164,7 @@ func (s *supervisor) announce(ctx context.Context) error {
 		return nil
 	}
 	s.mu.Lock()
-	s.run.Ready = true
+	s.run.Ready = !s.run.Ending
 	run := s.run
 	s.mu.Unlock()
 	if err := s.note(); err != nil {

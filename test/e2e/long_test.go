@@ -204,7 +204,7 @@ func others(own string, now map[string][]string) []string {
 }
 
 // quiet are files that other programs of a machine make and remove all the time.
-var quiet = regexp.MustCompile(`^/(tmp/(go-build|go-link|bash_|Test|slipway-(rig|bench)|sw/)|var/(log|cache|lib/apt|lib/dpkg|tmp)|run/(lock|log))`)
+var quiet = regexp.MustCompile(`^/(tmp/(go-build|go-link|bash_|Test|slipway-(rig|bench|house)|sw/)|var/(log|cache|lib/apt|lib/dpkg|tmp)|run/(lock|log))`)
 
 // TestDownLeavesNothing compares the machine before `up` and after `down`. What was deployed is there again after the next `up`.
 func TestDownLeavesNothing(t *testing.T) {
