@@ -32,16 +32,11 @@ type Shown struct {
 // List gives all certificates of a scope, newest first.
 func (s *Certificates) List(ctx context.Context, sc apprunner.Scope) (out []Shown, err error) {
 	err = s.db.View(ctx, func(tx *store.Tx) error {
-		domains, err := tx.Domains("")
-		if err != nil {
-			return err
-		}
-		all, err := list(tx, sc)
+		all, users, err := s.inUse(tx, sc)
 		if err != nil {
 			return err
 		}
 		out = make([]Shown, len(all))
-		users := hold(all, s.now()).users(domains)
 		for i, c := range all {
 			out[i] = Shown{Certificate: c, InUseBy: users[c.ARN]}
 			if out[i].Chain, err = chainOf(tx, c.ARN); err != nil {
@@ -51,6 +46,16 @@ func (s *Certificates) List(ctx context.Context, sc apprunner.Scope) (out []Show
 		return nil
 	})
 	return out, err
+}
+
+// inUse reads the certificates of a scope, newest first, and the services that are served with each, by its ARN.
+func (s *Certificates) inUse(tx *store.Tx, sc apprunner.Scope) ([]Certificate, map[string][]string, error) {
+	domains, err := tx.Domains("")
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := list(tx, sc)
+	return all, hold(all, s.now()).users(domains), err
 }
 
 // Get gives one certificate of a scope.
@@ -98,16 +103,12 @@ func (s *Certificates) Delete(ctx context.Context, sc apprunner.Scope, arn strin
 		if !c.Imported {
 			return apprunner.Errorf(CodeCertificateInUse, "Certificate %s was made for a custom domain. It is removed by itself some days after the domain was disassociated.", arn)
 		}
-		domains, err := tx.Domains("")
+		_, users, err := s.inUse(tx, sc)
 		if err != nil {
 			return err
 		}
-		all, err := list(tx, sc)
-		if err != nil {
-			return err
-		}
-		if users := hold(all, s.now()).users(domains)[arn]; len(users) > 0 {
-			return apprunner.Errorf(CodeCertificateInUse, "Certificate %s is in use by %s. Disassociate the custom domain, or import another certificate for it, first.", arn, users[0])
+		if by := users[arn]; len(by) > 0 {
+			return apprunner.Errorf(CodeCertificateInUse, "Certificate %s is in use by %s. Disassociate the custom domain, or import another certificate for it, first.", arn, by[0])
 		}
 		return forget(tx, arn)
 	})
