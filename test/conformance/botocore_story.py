@@ -3,8 +3,11 @@
 Standard input is a JSON object of the actions that are served, by signing name; each of the APIs below must be covered by the
 story. Exit status 1, and a line for each fault, when something is wrong.
 """
+import base64
 import hashlib
+import hmac
 import json
+import struct
 import sys
 import time
 import uuid
@@ -211,6 +214,8 @@ def identities():
     c("ListInstanceProfilesForRole", RoleName=role)
     attachments(c, user, group, role)
     account(c, user, made["Arn"])
+    second_factor(c, user)
+    providers(c)
     tokens(c, user, role, ana)
     c("RemoveUserFromGroup", GroupName=group, UserName=user)
     c("UpdateGroup", GroupName=group, NewGroupName=group + "-2")
@@ -277,6 +282,41 @@ def account(c, user, arn):
     c.refused("DeleteRole", "UnmodifiableEntity", 400, "UnmodifiableEntityException", RoleName="AWSServiceRoleForAppRunnerNetworking")
     task = c("DeleteServiceLinkedRole", RoleName="AWSServiceRoleForAppRunnerNetworking")["DeletionTaskId"]
     want(c("GetServiceLinkedRoleDeletionStatus", DeletionTaskId=task)["Status"] == "SUCCEEDED", "deletion of the linked role")
+
+
+def code(seed, steps=0):
+    """What an authenticator shows so many steps of 30 s from now (RFC 6238)."""
+    digest = hmac.new(base64.b32decode(seed), struct.pack(">Q", int(time.time()) // 30 + steps), hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return "%06d" % ((struct.unpack(">I", digest[at:at + 4])[0] & 0x7FFFFFFF) % 1000000)
+
+
+def second_factor(c, user):
+    device = c("CreateVirtualMFADevice", VirtualMFADeviceName=user)["VirtualMFADevice"]
+    serial, seed = device["SerialNumber"], device["Base32StringSeed"]
+    want(device["QRCodePNG"].startswith(b"\x89PNG"), "the picture of the MFA device")
+    c.refused("EnableMFADevice", "InvalidAuthenticationCode", 403, "InvalidAuthenticationCodeException",
+              UserName=user, SerialNumber=serial, AuthenticationCode1=code(seed), AuthenticationCode2=code(seed))
+    c("EnableMFADevice", UserName=user, SerialNumber=serial, AuthenticationCode1=code(seed, -2), AuthenticationCode2=code(seed, -1))
+    c("ResyncMFADevice", UserName=user, SerialNumber=serial, AuthenticationCode1=code(seed), AuthenticationCode2=code(seed, 1))
+    want([d["SerialNumber"] for d in c.pages("ListMFADevices", "MFADevices", UserName=user)] == [serial], "the user's MFA devices")
+    want(serial in [d["SerialNumber"] for d in c.pages("ListVirtualMFADevices", "VirtualMFADevices")], "MFA devices")
+    c("GetMFADevice", UserName=user, SerialNumber=serial)
+    c.refused("DeleteVirtualMFADevice", "DeleteConflict", 409, "DeleteConflictException", SerialNumber=serial)
+    c("DeactivateMFADevice", UserName=user, SerialNumber=serial)
+    c("DeleteVirtualMFADevice", SerialNumber=serial)
+
+
+def providers(c):
+    arn = c("CreateOpenIDConnectProvider", Url=f"https://{run}.example.com", ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
+    c("GetOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
+    want(arn in [p["Arn"] for p in c("ListOpenIDConnectProviders")["OpenIDConnectProviderList"]], "providers")
+    c("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
+    c.refused("DeleteOpenIDConnectProvider", "NoSuchEntity", 404, "NoSuchEntityException", OpenIDConnectProviderArn=arn)
+    # An answer takes a provider on the network; a token of none is refused without a signature of the caller's.
+    Client("sts").refused("AssumeRoleWithWebIdentity", "InvalidIdentityToken", 400, "InvalidIdentityTokenException",
+                          RoleArn=arn.split(":oidc")[0] + ":role/nobody", RoleSessionName="work", WebIdentityToken="no.such.token")
+    called.add(("sts", "AssumeRoleWithWebIdentity"))
 
 
 def tokens(c, user, role, ana):
