@@ -276,6 +276,11 @@ func rewrite(pr *httputil.ProxyRequest) {
 	h.Set("X-Forwarded-For", client)
 	h.Set("X-Forwarded-Proto", "https")
 	h.Set("X-Request-Id", x.id)
+	for name := range h {
+		if strings.Contains(name, "_") && kindOf([]byte(name)) == kindHop {
+			delete(h, name)
+		}
+	}
 	x.trace(h, time.Now())
 	for _, name := range [...]string{"Forwarded", "X-Forwarded-Host"} {
 		if v := pr.In.Header[name]; v != nil {

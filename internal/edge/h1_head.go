@@ -75,8 +75,22 @@ const (
 	passAnswer  kindSet = passUnsized | 1<<kindContentLength
 )
 
-// kindOf knows the fields that matter, by length first.
+// kindOf tells what becomes of a field. Many programs cannot tell X_Forwarded_For from X-Forwarded-For, because both reach them as the
+// variable HTTP_X_FORWARDED_FOR: such a disguise of a field that the proxy sets or ends ends here.
 func kindOf(name []byte) kind {
+	k := knownKind(name)
+	if k == kindPass && bytes.IndexByte(name, '_') >= 0 && disguised>>knownKind(bytes.ReplaceAll(name, []byte("_"), []byte("-")))&1 == 1 {
+		return kindHop
+	}
+	return k
+}
+
+// disguised are the kinds that may not come in disguise.
+const disguised kindSet = 1<<kindHop | 1<<kindHost | 1<<kindContentLength | 1<<kindTransferEncoding | 1<<kindConnection | 1<<kindUpgrade |
+	1<<kindExpect | 1<<kindTE | 1<<kindForwardedFor | 1<<kindForwardedProto | 1<<kindRequestID
+
+// knownKind knows the fields that matter, by length first.
+func knownKind(name []byte) kind {
 	switch len(name) {
 	case 2:
 		if foldEqual(name, "te") {
