@@ -233,8 +233,9 @@ func TestRoutes(t *testing.T) {
 		}
 		return map[string][]apprunner.Instance{svc.ARN(): rows}
 	}
-	paused, private := svc, svc
+	paused, private, deployed := svc, svc, svc
 	paused.Status = apprunner.StatusPaused
+	deployed.DeploymentID = "d1"
 	private.Network.Public = false
 	for name, tc := range map[string]struct {
 		state   state
@@ -246,6 +247,7 @@ func TestRoutes(t *testing.T) {
 		"being created":    {state{services: []apprunner.Service{svc}, instances: set("standby")}, edge.ServingNone, 1, 1},
 		"paused":           {state{services: []apprunner.Service{paused}}, edge.ServingPaused, 0, 1},
 		"being paused":     {state{services: []apprunner.Service{svc}, instances: set("draining"), pausing: map[string]bool{svc.ARN(): true}}, edge.ServingPaused, 1, 1},
+		"coming back":      {state{services: []apprunner.Service{deployed}}, edge.ServingOn, 0, 1},
 		"private, checked": {state{services: []apprunner.Service{private}, instances: set("active")}, edge.ServingOn, 1, 0},
 	} {
 		r := routes(tc.state)[0]

@@ -79,8 +79,11 @@ func routes(s state) []edge.Route {
 				HealthyThreshold: hc.HealthyThreshold, UnhealthyThreshold: hc.UnhealthyThreshold,
 			},
 		}
-		if x.ScaleToZero && asleep(svc) {
-			r.Serving, r.Hold = edge.ServingOn, r.QueueWait
+		if answerable(svc) {
+			r.Serving = edge.ServingOn // also while all its instances are about to come back
+			if x.ScaleToZero {
+				r.Hold = r.QueueWait
+			}
 		}
 		for _, i := range s.instances[svc.ARN()] {
 			if i.Address == "" {
@@ -115,8 +118,8 @@ func targetOf(i apprunner.Instance) edge.Target {
 	return t
 }
 
-// asleep tells whether requests that find no instance may wait for one: there is a version that could answer them.
-func asleep(svc apprunner.Service) bool {
+// answerable tells whether there is a version that could answer requests, with instances or without any at the moment.
+func answerable(svc apprunner.Service) bool {
 	return svc.DeploymentID != "" && (svc.Status == apprunner.StatusRunning || svc.Status == apprunner.StatusInProgress)
 }
 
