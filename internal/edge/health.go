@@ -7,7 +7,7 @@ import (
 
 // firstProbe is how soon after a failed first check the next one follows. It grows with the age of the target, so that a fast
 // application is found healthy within milliseconds and a slow one is not pestered.
-const firstProbe = 25 * time.Millisecond
+const firstProbe = 5 * time.Millisecond
 
 // judge turns the outcomes of checks into a judgement. It is pure: the time is an argument.
 type judge struct {

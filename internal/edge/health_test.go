@@ -80,7 +80,7 @@ func TestPauseBetweenChecks(t *testing.T) {
 	now := time.Unix(1000, 0)
 	j := newJudge(now, Unknown)
 	for age, want := range map[time.Duration]time.Duration{
-		0: 25 * time.Millisecond, 200 * time.Millisecond: 25 * time.Millisecond, time.Second: 100 * time.Millisecond, time.Hour: 5 * time.Second,
+		0: 5 * time.Millisecond, 200 * time.Millisecond: 20 * time.Millisecond, time.Second: 100 * time.Millisecond, time.Hour: 5 * time.Second,
 	} {
 		if got := j.pause(now.Add(age), h, 0); got != want {
 			t.Errorf("never healthy for %s: next check in %s, want %s", age, got, want)
