@@ -42,7 +42,7 @@ func (x *call) readAnswerHead() (end int, f *failure) {
 			return end, f
 		}
 		if x.uw-x.ur >= x.s.limits.HeadBytes {
-			return 0, failBadAnswer
+			return 0, failBigAnswer
 		}
 		if x.uw == len(x.up) {
 			x.up = append(x.up, make([]byte, len(x.up))...)

@@ -272,6 +272,9 @@ func TestFrontDoorAnswersItself(t *testing.T) {
 		if r.URL.Path == "/break" {
 			panic(http.ErrAbortHandler)
 		}
+		if r.URL.Path == "/big" {
+			w.Header().Set("X-Big", strings.Repeat("x", 300<<10))
+		}
 	})
 	gone := listen(t)
 	gone.Close()
@@ -289,6 +292,7 @@ func TestFrontDoorAnswersItself(t *testing.T) {
 		{"no running version", func(r *Route) { r.Serving = ServingNone }, nil, appHost, "/", 503, "no running version"},
 		{"only standby targets", nil, []Target{target("i1", s, Standby)}, appHost, "/", 503, "no healthy instance"},
 		{"instance breaks the connection", nil, []Target{target("i1", s, Active)}, appHost, "/break", 502, "closed the connection"},
+		{"instance answers with a huge head", nil, []Target{target("i1", s, Active)}, appHost, "/big", 502, "the head of the instance's answer is too large"},
 	}
 	for _, c := range cases {
 		h.publish(c.adjust, c.target...)

@@ -31,6 +31,7 @@ var (
 	failRefused     = &failure{status: 502, code: "ConnectionRefused", cause: "the instance does not accept connections"}
 	failBroken      = &failure{status: 502, code: "ConnectionBroken", cause: "the instance closed the connection before it answered"}
 	failBadAnswer   = &failure{status: 502, code: "BadAnswer", cause: "the instance's answer is not valid HTTP"}
+	failBigAnswer   = &failure{status: 502, code: "AnswerHeadTooLarge", cause: "the head of the instance's answer is too large"}
 	failNotH2C      = &failure{status: 502, code: "BadAnswer", cause: "the instance does not speak HTTP/2 without TLS, as the tag slipway:protocol=h2c says"}
 	failTimeout     = &failure{status: 504, code: "RequestTimeout", cause: "the request took longer than the service allows"}
 	failGone        = &failure{status: 499, code: "ClientGone", cause: "the client closed the connection"} // never sent
