@@ -196,6 +196,10 @@ func requestUpgrade(ctx context.Context, c Config, binary string, step func(stri
 		return err
 	}
 	res, err := client.Do(req)
+	if errors.Is(err, os.ErrNotExist) {
+		return errors.New("the Slipway that is running was started by a version that cannot be upgraded in place; end its `slipway up` " +
+			"with SIGTERM, which leaves the applications running, and start the new program")
+	}
 	if err != nil {
 		return fmt.Errorf("ask the supervisor: %w", err)
 	}
