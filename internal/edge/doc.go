@@ -8,7 +8,9 @@
 //
 // Requests come over the HTTP/1.1 front on net.Conn (files h1_*.go) or the HTTP/2 front (h2_*.go); both put them to an instance by
 // the same call (call*.go), which claims a place, keeps connections, tries again and counts (§19). Upgrades and what is rare go
-// through net/http (front_std.go), which is also the oracle both fronts are tested against.
+// through net/http (front_std.go), which is also the oracle both fronts are tested against; HTTP/3 (front_h3.go) is another front before
+// it. Instances are asked in HTTP/1.1, or in HTTP/2 without TLS (h2c.go), which looks the same to a call. Connections with nothing to
+// say are parked without a goroutine (park.go).
 //
 // What an owner puts in front of a service (policy.go: address list, web ACL judged by package waf, passwords, access log) is one
 // pointer of the service, nil for most. Lines about requests leave through files that control collects ([Collect]).

@@ -32,7 +32,7 @@ type Route struct {
 	// RequestTimeout bounds one request from its first byte to the last one of the answer; 0 means 120 s (§19).
 	RequestTimeout time.Duration
 	// IdleTimeout ends a tunnel, or an answer that has begun, of which nothing has come for so long; 0 means never. The
-	// RequestTimeout holds for answers besides.
+	// RequestTimeout holds for answers besides, unless they are streams of events or of gRPC.
 	IdleTimeout time.Duration
 	// Hold is how long a request waits in line for a first healthy instance when there is none, as while a service wakes from zero;
 	// 0 answers at once that there is none.
