@@ -116,7 +116,7 @@ func TestChecksKeepTheInterval(t *testing.T) {
 
 		time.Sleep(400 * time.Millisecond)
 		synctest.Wait()
-		if n := len(asked); n < 10 || n > 17 {
+		if n := len(asked); n < 20 || n > 40 {
 			t.Errorf("asked %d times in the first 400 ms", n)
 		}
 		set(true)

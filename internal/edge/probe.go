@@ -32,13 +32,30 @@ func newProber() *prober {
 func (p *prober) over(protocols *http.Protocols) http.Client {
 	return http.Client{
 		Transport: &http.Transport{
-			DialContext:            p.dialer.DialContext,
+			DialContext:            p.dial,
 			Protocols:              protocols,
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// firstDial is how long the first try to connect may take.
+const firstDial = 100 * time.Millisecond
+
+// dial connects, trying again with growing patience until ctx ends: what is sent to an instance whose network comes up at this moment
+// is lost, and the kernel would not send it again within a second.
+func (p *prober) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	for patience := firstDial; ; patience *= 2 {
+		short, cancel := context.WithTimeout(ctx, patience)
+		conn, err := p.dialer.DialContext(short, network, address)
+		late := short.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !late {
+			return conn, err
+		}
 	}
 }
 
@@ -49,7 +66,7 @@ func (p *prober) ask(ctx context.Context, address string, h HealthCheck) (failed
 	if h.Protocol == HTTP {
 		return p.askHTTP(ctx, address, h)
 	}
-	conn, err := p.dialer.DialContext(ctx, "tcp", address)
+	conn, err := p.dial(ctx, "tcp", address)
 	if err != nil {
 		return describe(err, h.Timeout)
 	}
