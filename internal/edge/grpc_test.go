@@ -67,9 +67,13 @@ func (a *grpcApp) StreamingOutputCall(r *testpb.StreamingOutputCallRequest, s te
 			return err
 		}
 	}
-	if r.GetResponseStatus().GetMessage() == "wait" {
+	switch r.GetResponseStatus().GetMessage() {
+	case "wait":
 		<-s.Context().Done()
 		a.ended <- s.Context().Err()
+	case "dawdle": // so that the server itself ends the stream at the deadline
+		<-s.Context().Done()
+		time.Sleep(time.Second)
 	}
 	return nil
 }

@@ -62,6 +62,7 @@ func (st *h2Stream) pass() outcome {
 	reuse := st.reusable(how)
 	st.status = st.ans.status
 	if !st.passBody(how, &reuse) {
+		st.withdrew = st.conn.cancelled()
 		st.drop()
 		return closeNow
 	}

@@ -27,6 +27,7 @@ type h2Stream struct {
 	piece    []byte // of the request body, for the goroutine that streams it
 	headSent bool
 	ended    bool // the whole answer was sent
+	withdrew bool // the instance took its answer back
 
 	// Under the connection's lock.
 	cond       sync.Cond // something of the following changed
@@ -114,7 +115,7 @@ func (st *h2Stream) leaveConn(o outcome) {
 		case c.dead:
 		case o == closeNow && !st.ended:
 			ours = true
-			c.put(appendRST(c.output(), st.id, http2.ErrCodeInternal))
+			c.put(appendRST(c.output(), st.id, st.brokenCode()))
 		case !st.recvClosed:
 			ours = true
 			c.put(appendRST(c.output(), st.id, http2.ErrCodeNo)) // the rest of the request is not needed (§8.1)
@@ -129,6 +130,15 @@ func (st *h2Stream) leaveConn(o outcome) {
 	if c.leaving && len(c.streams) == 0 && !c.writing {
 		c.wakeReader()
 	}
+}
+
+// brokenCode is what the client is told of an answer that breaks off. A gRPC server that ends a call at its deadline cancels the stream, and
+// the client takes CANCEL for its deadline but INTERNAL_ERROR for a fault.
+func (st *h2Stream) brokenCode() http2.ErrCode {
+	if st.withdrew {
+		return http2.ErrCodeCancel
+	}
+	return http2.ErrCodeInternal
 }
 
 // abandon stops the work for a stream whose answer nobody wants; under the connection's lock.

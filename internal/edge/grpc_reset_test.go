@@ -1,0 +1,33 @@
+package edge
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+
+	"golang.org/x/net/http2"
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/protobuf/proto"
+)
+
+// TestGRPCServerKeepsTheDeadline: a server that gives up at the client's deadline cancels the stream, and the client is told that and
+// not that something broke.
+func TestGRPCServerKeepsTheDeadline(t *testing.T) {
+	h := newGRPCHouse(t, nil, nil)
+	message, err := proto.Marshal(&testpb.StreamingOutputCallRequest{ResponseParameters: wants(5), ResponseStatus: &testpb.EchoStatus{Message: "dawdle"}})
+	check(t, err)
+	frame := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+appHost+"/grpc.testing.TestService/StreamingOutputCall", bytes.NewReader(frame))
+	check(t, err)
+	req.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "Grpc-Timeout": {"100m"}}
+	resp, err := h.browser(true).Do(req)
+	check(t, err)
+	defer resp.Body.Close()
+	_, err = io.ReadAll(resp.Body)
+	if s, ok := errors.AsType[http2.StreamError](err); !ok || s.Code != http2.ErrCodeCancel {
+		t.Errorf("got %v, want CANCEL", err)
+	}
+}
