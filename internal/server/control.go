@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -44,6 +45,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 		return err
 	}
 	report.ready()
+	go debug.FreeOSMemory() // what starting took is not needed again
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if c.apiTLS() {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 
@@ -79,7 +80,7 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 	}
 	s, err := edge.New(edge.Config{
 		HTTPS: https, HTTP: http, HTTP3: http3, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Limits: limits, Log: log,
-		Socket: socket, Elder: os.Getenv(elderVariable), Ready: report.ready, Freezer: freezer,
+		Socket: socket, Elder: os.Getenv(elderVariable), Ready: func() { report.ready(); go debug.FreeOSMemory() }, Freezer: freezer,
 	})
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func (b *bench) api(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("seed the store: %w", err)
 	}
-	h, err := b.up(dir, "--service-quota", fmt.Sprint(stored))
+	h, err := b.up(dir, "--service-quota", fmt.Sprint(stored), "--api-rate", "off")
 	if err != nil {
 		return err
 	}
