@@ -32,60 +32,70 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 		return err
 	}
 	defer lock.Close()
-	files, err := inherited()
+	conf, err := edgeConfig(c, log)
 	if err != nil {
 		return err
 	}
-	https, err := listenerFrom(files, "https")
-	if err != nil {
-		return err
-	}
-	http, err := listenerFrom(files, "http")
-	if err != nil {
-		return err
-	}
-	var http3 net.PacketConn
-	if c.HTTP3 {
-		if http3, err = packetConnFrom(files, http3Socket); err != nil {
-			return err
-		}
-	}
-	limits, err := edge.ParseLimits(c.EdgeLimits)
-	if err != nil {
-		return fmt.Errorf("--edge-limits: %w", err)
-	}
-	socket := c.edgeFile(os.Getpid(), "sock")
-	control, err := edge.ListenControl(socket)
-	if err != nil {
-		return err
-	}
-	_, port, err := net.SplitHostPort(c.HTTPSAddr)
-	if err != nil {
-		return fmt.Errorf("--https-addr %s: %w", c.HTTPSAddr, err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("--https-addr %s: %w", c.HTTPSAddr, err)
-	}
-	if err := os.MkdirAll(c.path("edge"), 0o700); err != nil {
-		return fmt.Errorf("edge: %w", err)
-	}
-	id, err := c.installation()
-	if err != nil {
-		return err
-	}
-	freezer, err := oci.NewFreezer(id)
-	if err != nil {
-		return err
-	}
-	s, err := edge.New(edge.Config{
-		HTTPS: https, HTTP: http, HTTP3: http3, HTTPSPort: n, Control: control, StateDir: c.path("edge"), AccessDir: c.accessDir(), Limits: limits, Log: log,
-		Socket: socket, Elder: os.Getenv(elderVariable), Ready: func() { report.ready(); go debug.FreeOSMemory() }, Freezer: freezer,
-	})
+	conf.Ready = func() { report.ready(); go debug.FreeOSMemory() }
+	s, err := edge.New(conf)
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx)
+}
+
+// edgeConfig is what the edge needs of the settings, with the sockets the supervisor handed to this process.
+func edgeConfig(c Config, log *slog.Logger) (edge.Config, error) {
+	conf := edge.Config{
+		StateDir: c.path("edge"), AccessDir: c.accessDir(), Log: log, Socket: c.edgeFile(os.Getpid(), "sock"), Elder: os.Getenv(elderVariable),
+	}
+	if err := takeSockets(c, &conf); err != nil {
+		return conf, err
+	}
+	var err error
+	if conf.Limits, err = edge.ParseLimits(c.EdgeLimits); err != nil {
+		return conf, fmt.Errorf("--edge-limits: %w", err)
+	}
+	if conf.HTTPSPort, err = portOf(c.HTTPSAddr); err != nil {
+		return conf, fmt.Errorf("--https-addr %s: %w", c.HTTPSAddr, err)
+	}
+	if err := os.MkdirAll(c.path("edge"), 0o700); err != nil {
+		return conf, fmt.Errorf("edge: %w", err)
+	}
+	id, err := c.installation()
+	if err != nil {
+		return conf, err
+	}
+	conf.Freezer, err = oci.NewFreezer(id)
+	return conf, err
+}
+
+func takeSockets(c Config, conf *edge.Config) error {
+	files, err := inherited()
+	if err != nil {
+		return err
+	}
+	if conf.HTTPS, err = listenerFrom(files, "https"); err != nil {
+		return err
+	}
+	if conf.HTTP, err = listenerFrom(files, "http"); err != nil {
+		return err
+	}
+	if c.HTTP3 {
+		if conf.HTTP3, err = packetConnFrom(files, http3Socket); err != nil {
+			return err
+		}
+	}
+	conf.Control, err = edge.ListenControl(conf.Socket)
+	return err
+}
+
+func portOf(address string) (int, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(port)
 }
 
 // accessDir is where access logs wait on their way from the edge to control.
