@@ -193,17 +193,11 @@ func (c *Control) autoScaling(tx *store.Tx, sc apprunner.Scope, arn string) (app
 	if err != nil {
 		return none, err
 	}
-	for _, conf := range list {
-		full, err := apprunner.ParseARN(conf.ARN)
-		if err == nil && names(a, full) && (a.Revision != 0 || conf.Latest) {
-			return conf, nil
-		}
+	conf, found, err := revisionOf(c, tx, a, list)
+	if err == nil && !found {
+		err = noAutoScaling(sc, arn)
 	}
-	conf, found, err := store.Resource[apprunner.AutoScalingConfiguration](tx, a.String())
-	if err != nil || found && !conf.Active && !c.over(conf.DeletedAt) {
-		return conf, err
-	}
-	return none, noAutoScaling(sc, arn)
+	return conf, err
 }
 
 // autoScalings lists active revisions of a name, or of all names, by name and then newest first, with all that is not part of the

@@ -102,17 +102,11 @@ func (c *Control) observability(tx *store.Tx, sc apprunner.Scope, arn string) (a
 	if err != nil {
 		return none, err
 	}
-	for _, conf := range list {
-		full, err := apprunner.ParseARN(conf.ARN)
-		if err == nil && names(a, full) && (a.Revision != 0 || conf.Latest) {
-			return conf, nil
-		}
+	conf, found, err := revisionOf(c, tx, a, list)
+	if err == nil && !found {
+		err = noObservability(sc, arn)
 	}
-	conf, found, err := store.Resource[apprunner.ObservabilityConfiguration](tx, a.String())
-	if err != nil || found && !conf.Active && !c.over(conf.DeletedAt) {
-		return conf, err
-	}
-	return none, noObservability(sc, arn)
+	return conf, err
 }
 
 // observabilities lists active revisions of a name, or of all names, by name and then newest first. The provided one is always

@@ -12,6 +12,22 @@ import (
 // record is a resource beside services.
 type record interface{ Record() apprunner.Record }
 
+// revisionOf finds the revision that an ARN names among the active ones of its name, which are given newest first; one that is not active
+// any more is found by its full ARN until its retention is over.
+func revisionOf[T record](c *Control, tx *store.Tx, a apprunner.ARN, active []T) (conf T, found bool, err error) {
+	for n, r := range active {
+		full, err := apprunner.ParseARN(r.Record().ARN)
+		if err == nil && names(a, full) && (a.Revision != 0 || n == 0) {
+			return r, true, nil
+		}
+	}
+	gone, found, err := store.Resource[T](tx, a.String())
+	if err != nil || !found || gone.Record().Live || c.over(gone.Record().DeletedAt) {
+		return conf, false, err
+	}
+	return gone, true, nil
+}
+
 // insertResource adds a resource with its tags.
 func (c *Control) insertResource(tx *store.Tx, r record, tags []apprunner.Tag) error {
 	if err := tx.PutResource(r); err != nil {
