@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -147,7 +148,9 @@ func (w *writers) records(t *testing.T) map[string][]record {
 func (w *writers) users(t *testing.T) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
-	for p := iam.NewListUsersPaginator(iam.NewFromConfig(w.root()), &iam.ListUsersInput{MaxItems: aws.Int32(1000)}); p.HasMorePages(); {
+	// With retries: without them this version of the SDK may close a long answer while it reads it.
+	ids := iam.NewFromConfig(w.root(), func(o *iam.Options) { o.Retryer = retry.NewStandard() })
+	for p := iam.NewListUsersPaginator(ids, &iam.ListUsersInput{MaxItems: aws.Int32(1000)}); p.HasMorePages(); {
 		page, err := p.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
