@@ -51,81 +51,33 @@ func kindOf(name []byte) kind {
 const disguised kindSet = 1<<kindHop | 1<<kindHost | 1<<kindContentLength | 1<<kindTransferEncoding | 1<<kindConnection | 1<<kindUpgrade |
 	1<<kindExpect | 1<<kindTE | 1<<kindForwardedFor | 1<<kindForwardedProto | 1<<kindRequestID
 
-// knownKind knows the fields that matter, by length first.
+// knownFields are the fields that matter, by the length of their names, in lower case.
+var knownFields = [...][]struct {
+	name string
+	kind kind
+}{
+	2:  {{"te", kindTE}},
+	4:  {{"host", kindHost}, {"date", kindDate}},
+	6:  {{"expect", kindExpect}, {"accept", kindAccept}},
+	7:  {{"upgrade", kindUpgrade}},
+	10: {{"connection", kindConnection}, {"keep-alive", kindHop}},
+	11: {{"traceparent", kindTrace}},
+	12: {{"content-type", kindContentType}, {"x-request-id", kindRequestID}},
+	14: {{"content-length", kindContentLength}, {"http2-settings", kindHop}},
+	15: {{"x-forwarded-for", kindForwardedFor}, {"x-amzn-trace-id", kindTrace}},
+	16: {{"proxy-connection", kindHop}},
+	17: {{"transfer-encoding", kindTransferEncoding}, {"x-forwarded-proto", kindForwardedProto}},
+	18: {{"proxy-authenticate", kindHop}},
+	19: {{"proxy-authorization", kindHop}},
+}
+
 func knownKind(name []byte) kind {
-	switch len(name) {
-	case 2:
-		if foldEqual(name, "te") {
-			return kindTE
-		}
-	case 4:
-		if foldEqual(name, "host") {
-			return kindHost
-		}
-		if foldEqual(name, "date") {
-			return kindDate
-		}
-	case 6:
-		if foldEqual(name, "expect") {
-			return kindExpect
-		}
-		if foldEqual(name, "accept") {
-			return kindAccept
-		}
-	case 7:
-		if foldEqual(name, "upgrade") {
-			return kindUpgrade
-		}
-	case 10:
-		if foldEqual(name, "connection") {
-			return kindConnection
-		}
-		if foldEqual(name, "keep-alive") {
-			return kindHop
-		}
-	case 12:
-		if foldEqual(name, "content-type") {
-			return kindContentType
-		}
-		if foldEqual(name, "x-request-id") {
-			return kindRequestID
-		}
-	case 14:
-		if foldEqual(name, "content-length") {
-			return kindContentLength
-		}
-		if foldEqual(name, "http2-settings") {
-			return kindHop
-		}
-	case 11:
-		if foldEqual(name, "traceparent") {
-			return kindTrace
-		}
-	case 15:
-		if foldEqual(name, "x-forwarded-for") {
-			return kindForwardedFor
-		}
-		if foldEqual(name, "x-amzn-trace-id") {
-			return kindTrace
-		}
-	case 16:
-		if foldEqual(name, "proxy-connection") {
-			return kindHop
-		}
-	case 17:
-		if foldEqual(name, "transfer-encoding") {
-			return kindTransferEncoding
-		}
-		if foldEqual(name, "x-forwarded-proto") {
-			return kindForwardedProto
-		}
-	case 18:
-		if foldEqual(name, "proxy-authenticate") {
-			return kindHop
-		}
-	case 19:
-		if foldEqual(name, "proxy-authorization") {
-			return kindHop
+	if len(name) >= len(knownFields) {
+		return kindPass
+	}
+	for _, f := range knownFields[len(name)] {
+		if foldEqual(name, f.name) {
+			return f.kind
 		}
 	}
 	return kindPass
