@@ -19,7 +19,8 @@ func (p *page) put(markup string, values ...string) {
 	fmt.Fprintf(p, markup+"\n", safe...)
 }
 
-func (p *page) begin(title, class string) {
+// begin opens the page; open is the tag of its main part.
+func (p *page) begin(title, open string) {
 	p.put(`<!doctype html>
 <html lang="en">
 <head>
@@ -28,8 +29,8 @@ func (p *page) begin(title, class string) {
 <title>%s</title>
 <link rel="stylesheet" href="/console/signin.css">
 </head>
-<body>
-<main class="%s">`, title, class)
+<body>`, title)
+	p.put(open)
 }
 
 func (p *page) end() { p.put("</main>\n</body>\n</html>") }
@@ -48,7 +49,7 @@ func (p formPage) html() string {
 	if p.Failure != "" {
 		title, open = "Not signed in: "+title, `<form method="post" action="/console/signin" aria-describedby="failure">`
 	}
-	b.begin(title, "")
+	b.begin(title, "<main>")
 	b.put("<h1>Sign in to Slipway</h1>")
 	b.fail(p.Failure)
 	b.put(open)
@@ -115,7 +116,7 @@ func (p sessionPage) html() string {
 	if p.NewKey != nil {
 		title = "Your new access key"
 	}
-	b.begin(title, "wide")
+	b.begin(title, `<main class="wide">`)
 	b.put(`<header>
 <h1>Signed in</h1>
 <form method="post" action="/console/signout"><button class="plain">Sign out</button></form>
