@@ -24,6 +24,8 @@ var expressions = map[string]string{
 	"acm/DomainNameString": `(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]`,
 	// No two dashes in a row, none at an end; the length limits are bounds of their own.
 	"iam/accountAliasType": `[a-z0-9]+(-[a-z0-9]+)*`,
+	// ^(?!\s*$).+ spelled out.
+	"events/PathParameter": `.*\S.*`,
 }
 
 // optional relaxes required members: operation -> prefixes of member paths below which they may be absent.
