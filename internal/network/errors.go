@@ -1,0 +1,48 @@
+package network
+
+import "slipway.dev/slipway/internal/apprunner"
+
+// The codes of the EC2 API that this room answers with (adjacent §8).
+const (
+	CodeDependency      apprunner.Code = "DependencyViolation"
+	CodeParameterValue  apprunner.Code = "InvalidParameterValue"
+	CodeParameterCombo  apprunner.Code = "InvalidParameterCombination"
+	CodeMissing         apprunner.Code = "MissingParameter"
+	CodeServiceName     apprunner.Code = "InvalidServiceName"
+	CodeGroupNotFound   apprunner.Code = "InvalidGroup.NotFound"
+	CodeVPCNotFound     apprunner.Code = "InvalidVpcID.NotFound"
+	CodeSubnetNotFound  apprunner.Code = "InvalidSubnetID.NotFound"
+	CodeEndpointMissing apprunner.Code = "InvalidVpcEndpointId.NotFound"
+)
+
+// missing is how the API says, for each kind of record, that there is none of that id.
+var missing = map[kind]struct {
+	code apprunner.Code
+	text string
+}{
+	kindVPC:       {CodeVPCNotFound, "The vpc ID '%s' does not exist"},
+	kindSubnet:    {CodeSubnetNotFound, "The subnet ID '%s' does not exist"},
+	kindGroup:     {CodeGroupNotFound, "The security group '%s' does not exist"},
+	kindRule:      {"InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist"},
+	kindEndpoint:  {CodeEndpointMissing, "The Vpc Endpoint Id '%s' does not exist"},
+	kindInterface: {"InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist"},
+	kindTable:     {"InvalidRouteTableID.NotFound", "The routeTable ID '%s' does not exist"},
+	kindGateway:   {"InvalidInternetGatewayID.NotFound", "The internetGateway ID '%s' does not exist"},
+	kindNAT:       {"NatGatewayNotFound", "The Nat Gateway %s was not found"},
+	kindAddress:   {"InvalidAllocationID.NotFound", "The allocation ID '%s' does not exist"},
+	kindACL:       {"InvalidNetworkAclID.NotFound", "The networkAcl ID '%s' does not exist"},
+	kindOptions:   {"InvalidDhcpOptionID.NotFound", "The dhcpOption ID '%s' does not exist"},
+}
+
+func noRecord(k kind, id string) error {
+	m := missing[k]
+	return apprunner.Errorf(m.code, m.text, clip(id))
+}
+
+// clip shortens a caller's text for a message.
+func clip(s string) string {
+	if len(s) > 120 {
+		return s[:120] + "…"
+	}
+	return s
+}

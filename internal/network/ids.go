@@ -1,0 +1,17 @@
+package network
+
+import "regexp"
+
+// prefixes begin the ids of each kind of record.
+var prefixes = map[kind]string{
+	kindVPC: "vpc-", kindSubnet: "subnet-", kindGroup: "sg-", kindRule: "sgr-", kindEndpoint: "vpce-", kindInterface: "eni-", kindTable: "rtb-",
+	kindGateway: "igw-", kindNAT: "nat-", kindAddress: "eipalloc-", kindACL: "acl-", kindOptions: "dopt-",
+}
+
+var idTail = regexp.MustCompile(`^[0-9a-f]{8}([0-9a-f]{9})?$`)
+
+// isID tells whether a text has the form of an id of the kind: 17 hex digits, or 8 as once was usual.
+func isID(k kind, id string) bool {
+	p := prefixes[k]
+	return len(id) > len(p) && id[:len(p)] == p && idTail.MatchString(id[len(p):])
+}
