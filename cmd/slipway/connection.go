@@ -31,14 +31,14 @@ func (p *program) connection() *cobra.Command {
 		Args: arguments(),
 	}
 	var h server.Handshake
-	complete.Flags().StringVar(&h.ARN, "arn", "", "ARN of the connection, with or without its id")
+	complete.Flags().StringVar(&h.ConnectionARN, "arn", "", "ARN of the connection, with or without its id")
 	complete.Flags().StringVar(&h.Repository, "repository", "", "`URL` of a repository that is read to see whether the provider accepts the credential")
-	complete.Flags().StringVar(&h.Branch, "branch", "main", "branch of that repository")
+	complete.Flags().StringVar(&h.Branch, "branch", "", "branch of that repository, main unless given")
 	var from credentialFiles
 	from.flags(complete)
 	dataDirFlag(complete.Flags())
 	complete.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		if h.ARN == "" {
+		if h.ConnectionARN == "" {
 			return usageError{errors.New("--arn is required")}
 		}
 		if h.Credential, err = from.read(cmd.InOrStdin()); err != nil {

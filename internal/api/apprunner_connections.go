@@ -12,6 +12,7 @@ type connections interface {
 	CreateConnection(context.Context, apprunner.Scope, apprunner.ConnectionInput) (apprunner.Connection, error)
 	ListConnections(ctx context.Context, sc apprunner.Scope, name string) ([]apprunner.Connection, error)
 	DeleteConnection(ctx context.Context, sc apprunner.Scope, arn string) (apprunner.Connection, error)
+	CompleteHandshake(ctx context.Context, sc apprunner.Scope, h apprunner.Handshake) (apprunner.Connection, error)
 }
 
 func (a *appRunner) connectionActions() map[string]Action {

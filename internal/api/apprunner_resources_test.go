@@ -145,7 +145,7 @@ func TestConnectionsThroughTheSDK(t *testing.T) {
 	_, err = w.sdk.CreateService(ctx, in)
 	as[*types.InvalidRequestException](t, "before the handshake", err)
 	const token = "very-secret-token"
-	full := good[apprunner.Connection](t)(w.control.CompleteHandshake(ctx, scope, arn, apprunner.ProviderCredential{Token: token})).ARN
+	full := good[apprunner.Connection](t)(w.control.CompleteHandshake(ctx, scope, apprunner.Handshake{ConnectionARN: arn, Credential: apprunner.ProviderCredential{Token: token}})).ARN
 	if s := good[*sdk.CreateServiceOutput](t)(w.sdk.CreateService(ctx, in)).Service; *s.SourceConfiguration.AuthenticationConfiguration.ConnectionArn != full {
 		t.Errorf("the ARN is shown in full: %s", *s.SourceConfiguration.AuthenticationConfiguration.ConnectionArn)
 	}

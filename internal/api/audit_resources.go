@@ -12,6 +12,7 @@ import (
 var resourceMembers = map[string]string{
 	"apprunner/serviceArn": "AWS::AppRunner::Service", "apprunner/serviceName": "AWS::AppRunner::Service",
 	"apprunner/connectionArn": "AWS::AppRunner::Connection", "apprunner/connectionName": "AWS::AppRunner::Connection",
+	"slipway/connectionArn": "AWS::AppRunner::Connection", "slipway/connectionName": "AWS::AppRunner::Connection",
 	"apprunner/autoScalingConfigurationArn":    "AWS::AppRunner::AutoScalingConfiguration",
 	"apprunner/autoScalingConfigurationName":   "AWS::AppRunner::AutoScalingConfiguration",
 	"apprunner/observabilityConfigurationArn":  "AWS::AppRunner::ObservabilityConfiguration",

@@ -96,7 +96,7 @@ func newDoor(t *testing.T, configure ...func(*api.Config)) *door {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(d, nil))
-	ctl, err := control.New(control.Config{DB: db, Suffix: "apprunner.localhost", Log: log, Roles: dir, StrictRoles: true})
+	ctl, err := control.New(control.Config{DB: db, Suffix: "apprunner.localhost", Log: log, Roles: dir, StrictRoles: true, SealKey: make([]byte, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,6 +108,10 @@ func newDoor(t *testing.T, configure ...func(*api.Config)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := api.NewSlipway(api.AppRunnerConfig{Control: ctl})
+	if err != nil {
+		t.Fatal(err)
+	}
 	quotas, err := api.NewQuotas(ctl, tokens)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +120,7 @@ func newDoor(t *testing.T, configure ...func(*api.Config)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := api.Config{Services: []*api.Service{appRunner, quotas, firewall}, Identities: dir, Audit: d, Account: account, Log: log}
+	config := api.Config{Services: []*api.Service{appRunner, own, quotas, firewall}, Identities: dir, Audit: d, Account: account, Log: log}
 	inUse := func(context.Context, string, string) ([]iam.RoleUse, error) { return d.inUse, nil }
 	identities, err := api.NewIAM(api.IAMConfig{Directory: dir, InUse: inUse})
 	if err != nil {

@@ -93,6 +93,25 @@ func (c ProviderCredential) Check() error {
 	return nil
 }
 
+// Handshake is what a person brings to complete a connection.
+type Handshake struct {
+	ConnectionARN string // with or without its id
+	Credential    ProviderCredential
+	// Repository and Branch are read once with the credential, where a repository is given; the branch is then main if none is.
+	Repository, Branch string
+}
+
+// Check finds handshakes that can never work.
+func (h Handshake) Check() error {
+	if err := h.Credential.Check(); err != nil {
+		return err
+	}
+	if h.Branch != "" && h.Repository == "" {
+		return Errorf(CodeInvalidRequest, "The handshake names branch %q but no repository to read it from.", clip(h.Branch))
+	}
+	return nil
+}
+
 // LogValue keeps secrets out of structured logs.
 func (ProviderCredential) LogValue() slog.Value { return slog.StringValue("[credential]") }
 

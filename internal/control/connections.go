@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,8 +12,8 @@ import (
 
 // providers ask a source code provider whether it accepts a credential.
 type providers interface {
-	// Accepts tells whether the provider accepts the credential. err means that it could not be asked.
-	Accepts(ctx context.Context, provider apprunner.ProviderType, c apprunner.ProviderCredential) (bool, error)
+	// Accepts tells whether a branch of a repository can be read with the credential. err means that the provider could not be asked.
+	Accepts(ctx context.Context, repository, branch string, c apprunner.ProviderCredential) (bool, error)
 }
 
 // CreateConnection records a connection that waits for its handshake (§11).
@@ -72,24 +73,22 @@ func (c *Control) DeleteConnection(ctx context.Context, sc apprunner.Scope, arn 
 }
 
 // CompleteHandshake keeps the credential that a person gives for a connection and makes it available; one that the provider refuses
-// puts it into ERROR (§11). It may be repeated, to renew the credential.
-func (c *Control) CompleteHandshake(ctx context.Context, sc apprunner.Scope, arn string, cred apprunner.ProviderCredential) (conn apprunner.Connection, err error) {
-	if err := cred.Check(); err != nil {
+// puts it into ERROR (§11). Any other fault leaves the connection as it is. It may be repeated, to renew the credential.
+func (c *Control) CompleteHandshake(ctx context.Context, sc apprunner.Scope, h apprunner.Handshake) (conn apprunner.Connection, err error) {
+	if err := h.Check(); err != nil {
 		return conn, err
 	}
 	if c.vault == nil {
 		return conn, apprunner.Errorf(apprunner.CodeInvalidState, "This installation has no key to seal credentials with, so none can be kept.")
 	}
-	if err := c.DB.View(ctx, func(tx *store.Tx) error { conn, err = c.connection(tx, sc, arn); return err }); err != nil {
+	if err := c.DB.View(ctx, func(tx *store.Tx) error { conn, err = c.connection(tx, sc, h.ConnectionARN); return err }); err != nil {
 		return conn, err
 	}
-	accepted := true
-	if c.Providers != nil {
-		if accepted, err = c.Providers.Accepts(ctx, conn.Provider, cred); err != nil {
-			return conn, fmt.Errorf("ask the provider of %s: %w", conn.ARN, err)
-		}
+	accepted, err := c.tryCredential(ctx, conn, h)
+	if err != nil {
+		return conn, err
 	}
-	plain, err := json.Marshal(cred)
+	plain, err := json.Marshal(h.Credential)
 	if err != nil {
 		return conn, fmt.Errorf("encode the credential: %w", err)
 	}
@@ -106,6 +105,27 @@ func (c *Control) CompleteHandshake(ctx context.Context, sc apprunner.Scope, arn
 		}
 		return tx.PutResource(conn)
 	})
+}
+
+// tryCredential asks the provider, where the handshake names a repository to ask about. A credential goes to hosts of its
+// connection's provider only.
+func (c *Control) tryCredential(ctx context.Context, conn apprunner.Connection, h apprunner.Handshake) (accepted bool, err error) {
+	if h.Repository == "" || c.Providers == nil {
+		return true, nil
+	}
+	if c.CheckRepository != nil {
+		if err := c.CheckRepository(h.Repository); err != nil {
+			return false, err
+		}
+	}
+	if !conn.ServesRepository(h.Repository, c.ProviderHosts[conn.Provider]) {
+		return false, apprunner.Errorf(apprunner.CodeInvalidRequest, "Connection %s is one to %s, but the repository is at %q.", conn.ARN, conn.Provider, apprunner.RepositoryHost(h.Repository))
+	}
+	accepted, err = c.Providers.Accepts(ctx, h.Repository, cmp.Or(h.Branch, "main"), h.Credential)
+	if err != nil {
+		return false, fmt.Errorf("ask the provider of %s: %w", conn.ARN, err)
+	}
+	return accepted, nil
 }
 
 // ConnectionCredential returns the credential of an available connection, for whoever fetches the source of a service that uses it.

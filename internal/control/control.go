@@ -46,7 +46,7 @@ type Config struct {
 	FirstConnector func(ctx context.Context, account string) error
 	// SealKey, 32 bytes that lie outside the database, seals provider credentials; nil takes none.
 	SealKey []byte
-	// Providers asks whether a provider accepts a credential; nil believes all of them.
+	// Providers asks whether a provider accepts a credential, where a handshake names a repository; nil believes all of them.
 	Providers providers
 	// ProviderHosts are hosts of a provider beside its own, such as those of an enterprise server.
 	ProviderHosts map[apprunner.ProviderType][]string

@@ -46,7 +46,7 @@ func TestConnections(t *testing.T) {
 	code(t, "before the handshake", err, ir)
 
 	secret := apprunner.ProviderCredential{Token: "very-secret-token"}
-	if got, err := h.CompleteHandshake(t.Context(), scope, prefix+"connection/hub-1", secret); err != nil || got.Status != apprunner.ConnectionAvailable {
+	if got, err := h.CompleteHandshake(t.Context(), scope, apprunner.Handshake{ConnectionARN: prefix + "connection/hub-1", Credential: secret}); err != nil || got.Status != apprunner.ConnectionAvailable {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if got, err := h.ConnectionCredential(t.Context(), conn.ARN); err != nil || got != secret {
@@ -81,22 +81,29 @@ func TestConnections(t *testing.T) {
 
 type provider struct{ accepts bool }
 
-func (p provider) Accepts(context.Context, apprunner.ProviderType, apprunner.ProviderCredential) (bool, error) {
+func (p provider) Accepts(context.Context, string, string, apprunner.ProviderCredential) (bool, error) {
 	return p.accepts, nil
 }
 
 func TestHandshakeRefusals(t *testing.T) {
 	h := open(t, func(c *control.Config) { c.SealKey, c.Providers = sealKey, provider{} })
 	conn := h.connect(t, "hub-1")
-	if got, err := h.CompleteHandshake(t.Context(), scope, conn.ARN, apprunner.ProviderCredential{Token: "x"}); err != nil || got.Status != apprunner.ConnectionError {
+	tried := apprunner.Handshake{ConnectionARN: conn.ARN, Credential: apprunner.ProviderCredential{Token: "x"}, Repository: "https://github.com/team/app"}
+	if got, err := h.CompleteHandshake(t.Context(), scope, tried); err != nil || got.Status != apprunner.ConnectionError {
 		t.Errorf("what the provider refuses: %+v, %v", got, err)
 	}
-	_, err := h.CompleteHandshake(t.Context(), scope, conn.ARN, apprunner.ProviderCredential{})
+	tried.Repository = "https://elsewhere.example/team/app"
+	_, err := h.CompleteHandshake(t.Context(), scope, tried)
+	code(t, "a credential does not go elsewhere", err, ir)
+	tried.Repository, tried.Branch = "", "main"
+	_, err = h.CompleteHandshake(t.Context(), scope, tried)
+	code(t, "a branch of nothing", err, ir)
+	_, err = h.CompleteHandshake(t.Context(), scope, apprunner.Handshake{ConnectionARN: conn.ARN})
 	code(t, "empty", err, ir)
-	_, err = h.CompleteHandshake(t.Context(), scope, prefix+"connection/none", apprunner.ProviderCredential{Token: "x"})
+	_, err = h.CompleteHandshake(t.Context(), scope, apprunner.Handshake{ConnectionARN: prefix + "connection/none", Credential: apprunner.ProviderCredential{Token: "x"}})
 	code(t, "unknown", err, nf)
 	plain := open(t, nil)
-	_, err = plain.CompleteHandshake(t.Context(), scope, plain.connect(t, "hub-1").ARN, apprunner.ProviderCredential{Token: "x"})
+	_, err = plain.CompleteHandshake(t.Context(), scope, apprunner.Handshake{ConnectionARN: plain.connect(t, "hub-1").ARN, Credential: apprunner.ProviderCredential{Token: "x"}})
 	code(t, "no key to seal with", err, is)
 }
 
@@ -104,7 +111,7 @@ func TestCredentialsLieSealed(t *testing.T) {
 	const token = "very-secret-token"
 	h := open(t, func(c *control.Config) { c.SealKey = sealKey })
 	conn := h.connect(t, "hub-1")
-	if _, err := h.CompleteHandshake(t.Context(), scope, conn.ARN, apprunner.ProviderCredential{Token: token}); err != nil {
+	if _, err := h.CompleteHandshake(t.Context(), scope, apprunner.Handshake{ConnectionARN: conn.ARN, Credential: apprunner.ProviderCredential{Token: token}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal"} {
@@ -116,7 +123,7 @@ func TestCredentialsLieSealed(t *testing.T) {
 		t.Errorf("printed: %s", got)
 	}
 	other := h.connect(t, "hub-2")
-	if _, err := h.CompleteHandshake(t.Context(), scope, other.ARN, apprunner.ProviderCredential{Token: "another"}); err != nil {
+	if _, err := h.CompleteHandshake(t.Context(), scope, apprunner.Handshake{ConnectionARN: other.ARN, Credential: apprunner.ProviderCredential{Token: "another"}}); err != nil {
 		t.Fatal(err)
 	}
 	err := h.db.Update(t.Context(), func(tx *store.Tx) error {

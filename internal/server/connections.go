@@ -18,13 +18,7 @@ import (
 type ProviderCredential = apprunner.ProviderCredential
 
 // Handshake is what a person brings to complete a connection.
-type Handshake struct {
-	ARN        string // of the connection, with or without its id
-	Credential ProviderCredential
-	// Repository and Branch are read once with the credential, where they are given. A provider that refuses it puts the connection
-	// into ERROR; any other fault leaves the connection as it is.
-	Repository, Branch string
-}
+type Handshake = apprunner.Handshake
 
 // CompleteConnection completes the handshake of a connection from the machine itself (§11): it needs the data directory and no access
 // key, so that nobody can whom the operating system does not let read that. It works whether the installation runs or not.
@@ -37,7 +31,7 @@ func CompleteConnection(ctx context.Context, dataDir string, h Handshake) (conn 
 		return conn, err
 	}
 	conf.DataDir = dataDir
-	a, err := apprunner.ParseARN(h.ARN)
+	a, err := apprunner.ParseARN(h.ConnectionARN)
 	if err != nil {
 		return conn, err
 	}
@@ -50,29 +44,29 @@ func CompleteConnection(ctx context.Context, dataDir string, h Handshake) (conn 
 		return conn, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	settings := control.Config{DB: db, Suffix: conf.Domain, Log: slog.New(slog.DiscardHandler), SealKey: seal}
-	if h.Repository != "" {
-		git, err := source.New(source.Config{Dir: conf.path("source"), Environ: os.Environ(), PrivateDirs: []string{conf.DataDir}})
-		if err != nil {
-			return conn, err
-		}
-		settings.Providers = attempt{git, h}
-	}
-	c, err := control.New(settings)
+	scratch, err := os.MkdirTemp("", "slipway-handshake-") // a running control has a directory of its own, which git tidies when it starts
 	if err != nil {
 		return conn, err
 	}
-	return c.CompleteHandshake(ctx, a.Scope, h.ARN, h.Credential)
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	git, err := source.New(source.Config{Dir: scratch, Environ: os.Environ(), PrivateDirs: []string{conf.DataDir}})
+	if err != nil {
+		return conn, err
+	}
+	c, err := control.New(control.Config{
+		DB: db, Suffix: conf.Domain, Log: slog.New(slog.DiscardHandler), SealKey: seal, Providers: providers{git}, ProviderHosts: conf.providers(),
+	})
+	if err != nil {
+		return conn, err
+	}
+	return c.CompleteHandshake(ctx, a.Scope, h)
 }
 
-// attempt asks a provider about a credential by reading a repository with it.
-type attempt struct {
-	git *source.Git
-	h   Handshake
-}
+// providers ask a provider about a credential by reading a repository with it.
+type providers struct{ git *source.Git }
 
-func (t attempt) Accepts(ctx context.Context, _ apprunner.ProviderType, c apprunner.ProviderCredential) (bool, error) {
-	_, err := t.git.Head(ctx, source.Repository{URL: t.h.Repository, Branch: t.h.Branch, Credential: credentialFor(c)})
+func (p providers) Accepts(ctx context.Context, repository, branch string, c apprunner.ProviderCredential) (bool, error) {
+	_, err := p.git.Head(ctx, source.Repository{URL: repository, Branch: branch, Credential: credentialFor(c)})
 	if apprunner.CodeOf(err) == apprunner.CodeAccessDenied {
 		return false, nil
 	}

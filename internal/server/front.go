@@ -64,7 +64,9 @@ func (s *System) openFront(ctx context.Context) error {
 }
 
 func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
-	runner, err1 := api.NewAppRunner(api.AppRunnerConfig{Control: s.control, Tokens: tokens, LowerCaseStatuses: s.conf.LowerCaseStatuses})
+	apps := api.AppRunnerConfig{Control: s.control, Tokens: tokens, LowerCaseStatuses: s.conf.LowerCaseStatuses}
+	runner, err1 := api.NewAppRunner(apps)
+	own, err0 := api.NewSlipway(apps)
 	ecr, err2 := api.NewECR(s.images)
 	logs, err3 := api.NewLogs(s.logs)
 	sts, err4 := api.NewSTS(s.iam)
@@ -73,8 +75,8 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	trails, err7 := api.NewCloudTrail(s.audit)
 	certificates, err8 := api.NewACM(s.names.custom, tokens)
 	firewall, err9 := api.NewWAF(s.control, tokens)
-	return []*api.Service{runner, ecr, logs, sts, ids, quotas, trails, certificates, firewall},
-		errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9)
+	return []*api.Service{runner, own, ecr, logs, sts, ids, quotas, trails, certificates, firewall},
+		errors.Join(err0, err1, err2, err3, err4, err5, err6, err7, err8, err9)
 }
 
 // secretSetting is a random key that is made once and kept in the database.
