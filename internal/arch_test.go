@@ -18,14 +18,14 @@ const module = "slipway.dev/slipway/internal/"
 // imports says which rooms a room may import. Arrows point down only and siblings never import each other; a need that goes
 // sideways is a small interface at its consumer, joined in server. This table is the rule: change it with an ADR.
 var imports = map[string][]string{
-	"apprunner": {}, "wire": {}, "console": {},
-	"store": {"apprunner"}, "build": {"apprunner"}, "instance": {"apprunner"}, "edge": {"apprunner"}, "scale": {"apprunner"},
+	"apprunner": {}, "wire": {}, "console": {}, "hostnet": {},
+	"store": {"apprunner"}, "build": {"apprunner"}, "instance": {"apprunner", "hostnet"}, "edge": {"apprunner", "hostnet"}, "scale": {"apprunner"},
 	"iam": {"apprunner", "store"}, "secret": {"apprunner", "store"}, "observe": {"apprunner", "store"}, "image": {"apprunner", "store"},
-	"network": {"apprunner", "store"}, "domain": {"apprunner", "store"}, "source": {"apprunner", "store"}, "control": {"apprunner", "store"},
+	"network": {"apprunner", "store", "hostnet"}, "domain": {"apprunner", "store"}, "source": {"apprunner", "store"}, "control": {"apprunner", "store"},
 	"reconcile": {"apprunner", "store", "scale", "source", "build", "image", "instance", "network", "secret", "domain", "edge", "observe"},
 	"api":       {"apprunner", "wire", "control", "iam", "observe", "secret", "image", "network", "domain"},
 	"server": {
-		"apprunner", "wire", "console", "store", "build", "instance", "edge", "scale", "iam", "secret", "observe", "image", "network",
+		"apprunner", "wire", "console", "hostnet", "store", "build", "instance", "edge", "scale", "iam", "secret", "observe", "image", "network",
 		"domain", "source", "control", "reconcile", "api",
 	},
 }

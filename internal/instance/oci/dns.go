@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"slipway.dev/slipway/internal/hostnet"
 )
 
 const (
@@ -26,7 +28,7 @@ const (
 func (d *Driver) Run(ctx context.Context) error {
 	f := forwarder{
 		listen:  netip.AddrPortFrom(gateway(d.net.subnet), dnsPort),
-		servers: func() []netip.Addr { return resolvers(d.cfg.ResolvConf) },
+		servers: func() []netip.Addr { return hostnet.Nameservers(d.cfg.ResolvConf) },
 		log:     d.cfg.Log,
 	}
 	var group sync.WaitGroup
@@ -57,7 +59,7 @@ func (d *Driver) followResolvers(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !d.net.rules.ask(resolvers(d.cfg.ResolvConf)) {
+		if !d.net.rules.ask(hostnet.Nameservers(d.cfg.ResolvConf)) {
 			continue
 		}
 		if err := d.net.rules.load(d.building()); err != nil {

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,9 +8,10 @@ import (
 	"sync"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/hostnet"
 )
 
 // neverReach are ranges no instance may reach, whatever it was allowed: they mean the host, everybody, or the cloud's metadata
@@ -38,7 +38,6 @@ type firewall struct {
 	resolvers []netip.Addr
 
 	mu    sync.Mutex // one change at a time
-	table *nftables.Table
 	build *nftables.Set
 }
 
@@ -65,26 +64,17 @@ func (f *firewall) load(building []netip.Addr) error {
 	if err != nil {
 		return fmt.Errorf("load firewall: %w", err)
 	}
-	f.table = conn.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: f.names.table()})
-	conn.DelTable(f.table) // adding first makes sure that there is one to delete
-	f.table = conn.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: f.names.table()})
-	r := &ruleset{conn: conn, table: f.table}
-	f.build = r.addresses("build", building)
-	never := r.ranges("never", append([]netip.Prefix{f.pool}, neverReach...))
-	private := r.ranges("private", privateRanges)
-	allow := r.ranges("allow", f.allow)
-	servers := r.addresses("resolvers", f.resolvers)
+	r := hostnet.Replace(conn, f.names.table())
+	f.build = r.Addresses("build", building)
+	never := r.Ranges("never", append([]netip.Prefix{f.pool}, neverReach...))
+	private := r.Ranges("private", privateRanges)
+	allow := r.Ranges("allow", f.allow)
+	servers := r.Addresses("resolvers", f.resolvers)
 	f.prerouting(r)
 	f.input(r)
 	f.forward(r, never, private, allow, servers)
 	f.masquerade(r)
-	if r.err != nil {
-		return fmt.Errorf("load firewall: %w", r.err)
-	}
-	if err := conn.Flush(); err != nil {
-		return fmt.Errorf("load firewall: %w", err)
-	}
-	return nil
+	return r.Load()
 }
 
 // credentialsService is where SDKs in an instance look for credentials: the only address beside loopback that they accept without
@@ -95,51 +85,42 @@ var credentialsService = netip.AddrFrom4([4]byte{169, 254, 170, 2})
 const credentialsPort = 51678
 
 // prerouting leads the credentials service to the gateway.
-func (f *firewall) prerouting(r *ruleset) {
-	c := r.chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, nftables.ChainPriorityNATDest)
-	r.rule(c, f.fromBridge(), destination(credentialsService), port(unix.IPPROTO_TCP, 80), leadTo(gateway(f.subnet), credentialsPort))
-}
-
-// leadTo changes a packet's destination.
-func leadTo(a netip.Addr, to uint16) []expr.Any {
-	return []expr.Any{
-		&expr.Immediate{Register: 1, Data: a.AsSlice()},
-		&expr.Immediate{Register: 2, Data: binary.BigEndian.AppendUint16(nil, to)},
-		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2},
-	}
+func (f *firewall) prerouting(r *hostnet.Ruleset) {
+	c := r.Chain("prerouting", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, nftables.ChainPriorityNATDest)
+	r.Rule(c, f.fromBridge(), hostnet.Destination(credentialsService), hostnet.Port(unix.IPPROTO_TCP, 80), hostnet.LeadTo(gateway(f.subnet), credentialsPort))
 }
 
 // input keeps instances from the host: replies, questions for names and for credentials pass, nothing else.
-func (f *firewall) input(r *ruleset) {
-	c := r.chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter)
+func (f *firewall) input(r *hostnet.Ruleset) {
+	c := r.Chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter)
 	gw := gateway(f.subnet)
-	r.rule(c, f.fromBridge(), established(), accept())
-	r.rule(c, f.fromBridge(), destination(gw), port(unix.IPPROTO_UDP, 53), accept())
-	r.rule(c, f.fromBridge(), destination(gw), port(unix.IPPROTO_TCP, 53), accept())
-	r.rule(c, f.fromBridge(), destination(gw), port(unix.IPPROTO_TCP, credentialsPort), accept())
-	r.rule(c, f.fromBridge(), reject())
+	r.Rule(c, f.fromBridge(), hostnet.Established(), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_UDP, 53), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_TCP, 53), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_TCP, credentialsPort), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.Reject())
 }
 
 // forward keeps instances from each other and from networks they must not reach, and the world from instances.
-func (f *firewall) forward(r *ruleset, never, private, allow, servers *nftables.Set) {
-	c := r.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter)
-	r.rule(c, f.fromBridge(), f.toBridge(), reject())
-	r.rule(c, f.toBridge(), established(), accept())
-	r.rule(c, f.toBridge(), drop())
-	r.rule(c, f.fromBridge(), ipv6(), drop())
-	r.rule(c, f.fromBridge(), destinationIn(never), reject())
-	r.rule(c, f.fromBridge(), destinationIn(servers), port(unix.IPPROTO_UDP, 53), accept())
-	r.rule(c, f.fromBridge(), destinationIn(servers), port(unix.IPPROTO_TCP, 53), accept())
-	r.rule(c, f.fromBridge(), sourceIn(f.build), accept())
-	r.rule(c, f.fromBridge(), destinationIn(allow), accept())
-	r.rule(c, f.fromBridge(), destinationIn(private), reject())
-	r.rule(c, f.fromBridge(), accept())
+func (f *firewall) forward(r *hostnet.Ruleset, never, private, allow, servers *nftables.Set) {
+	c := r.Chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter)
+	r.Rule(c, f.fromBridge(), f.toBridge(), hostnet.Reject())
+	r.Rule(c, f.toBridge(), hostnet.Established(), hostnet.Accept())
+	r.Rule(c, f.toBridge(), hostnet.Drop())
+	r.Rule(c, f.fromBridge(), hostnet.IPv6(), hostnet.Drop())
+	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(never), hostnet.Reject())
+	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(servers), hostnet.Port(unix.IPPROTO_UDP, 53), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(servers), hostnet.Port(unix.IPPROTO_TCP, 53), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.SourceIn(f.build), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(allow), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(private), hostnet.Reject())
+	r.Rule(c, f.fromBridge(), hostnet.Accept())
 }
 
 // masquerade gives packets that leave the machine its own address.
-func (f *firewall) masquerade(r *ruleset) {
-	c := r.chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource)
-	r.rule(c, sourceWithin(f.subnet), notToInterface(f.names.bridge()), []expr.Any{&expr.Masq{}})
+func (f *firewall) masquerade(r *hostnet.Ruleset) {
+	c := r.Chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource)
+	r.Rule(c, hostnet.SourceWithin(f.subnet), hostnet.NotToInterface(f.names.bridge()), []expr.Any{&expr.Masq{}})
 }
 
 // allowBuild adds an address to, or takes it from, those with EgressBuild.
@@ -171,157 +152,17 @@ func (f *firewall) unload() error {
 	if err != nil {
 		return fmt.Errorf("unload firewall: %w", err)
 	}
-	table := conn.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: f.names.table()})
-	conn.DelTable(table)
+	hostnet.DropTable(conn, f.names.table())
 	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("unload firewall: %w", err)
 	}
 	return nil
 }
 
-func (f *firewall) fromBridge() []expr.Any { return onInterface(expr.MetaKeyIIFNAME, f.names.bridge()) }
-
-func (f *firewall) toBridge() []expr.Any { return onInterface(expr.MetaKeyOIFNAME, f.names.bridge()) }
-
-// ruleset collects one transaction; its first fault sticks.
-type ruleset struct {
-	conn  *nftables.Conn
-	table *nftables.Table
-	err   error
+func (f *firewall) fromBridge() []expr.Any {
+	return hostnet.OnInterface(expr.MetaKeyIIFNAME, f.names.bridge())
 }
 
-func (r *ruleset) chain(name string, kind nftables.ChainType, hook *nftables.ChainHook, prio *nftables.ChainPriority) *nftables.Chain {
-	return r.conn.AddChain(&nftables.Chain{Name: name, Table: r.table, Type: kind, Hooknum: hook, Priority: prio})
-}
-
-func (r *ruleset) rule(c *nftables.Chain, parts ...[]expr.Any) {
-	rule := &nftables.Rule{Table: r.table, Chain: c}
-	for _, p := range parts {
-		rule.Exprs = append(rule.Exprs, p...)
-	}
-	r.conn.AddRule(rule)
-}
-
-func (r *ruleset) addresses(name string, list []netip.Addr) *nftables.Set {
-	set := &nftables.Set{Table: r.table, Name: name, KeyType: nftables.TypeIPAddr}
-	var elements []nftables.SetElement
-	for _, a := range list {
-		elements = append(elements, nftables.SetElement{Key: a.AsSlice()})
-	}
-	r.add(set, elements)
-	return set
-}
-
-// ranges makes a set of prefixes, which must not overlap: auto-merge is left to the caller's choice of constants, and what an
-// operator allows is merged here.
-func (r *ruleset) ranges(name string, list []netip.Prefix) *nftables.Set {
-	set := &nftables.Set{Table: r.table, Name: name, KeyType: nftables.TypeIPAddr, Interval: true}
-	var elements []nftables.SetElement
-	for _, p := range withoutOverlap(list) {
-		first := number(p.Addr())
-		elements = append(elements, nftables.SetElement{Key: p.Addr().AsSlice()})
-		if last := first + (1<<(32-p.Bits()) - 1); last != ^uint32(0) {
-			elements = append(elements, nftables.SetElement{Key: fromNumber(last + 1).AsSlice(), IntervalEnd: true})
-		}
-	}
-	r.add(set, elements)
-	return set
-}
-
-func (r *ruleset) add(set *nftables.Set, elements []nftables.SetElement) {
-	if err := r.conn.AddSet(set, elements); err != nil && r.err == nil {
-		r.err = err
-	}
-}
-
-// withoutOverlap drops prefixes that lie in another one of the list.
-func withoutOverlap(list []netip.Prefix) []netip.Prefix {
-	var kept []netip.Prefix
-	for i, p := range list {
-		covered := !p.Addr().Is4()
-		for j, q := range list {
-			if i != j && q.Overlaps(p) && (q.Bits() < p.Bits() || q.Bits() == p.Bits() && j < i) {
-				covered = true
-			}
-		}
-		if !covered {
-			kept = append(kept, p.Masked())
-		}
-	}
-	return kept
-}
-
-func onInterface(key expr.MetaKey, name string) []expr.Any {
-	return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: interfaceName(name)}}
-}
-
-func notToInterface(name string) []expr.Any {
-	return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, &expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: interfaceName(name)}}
-}
-
-func interfaceName(name string) []byte {
-	b := make([]byte, unix.IFNAMSIZ)
-	copy(b, name)
-	return b
-}
-
-func established() []expr.Any {
-	const bits = expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED
-	return []expr.Any{
-		&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
-	}
-}
-
-func family(proto byte) []expr.Any {
-	return []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}}}
-}
-
-func ipv6() []expr.Any { return family(unix.NFPROTO_IPV6) }
-
-// The offsets of the two addresses in an IPv4 header.
-const (
-	sourceOffset      = 12
-	destinationOffset = 16
-)
-
-func address(at uint32) []expr.Any {
-	return append(family(unix.NFPROTO_IPV4), &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: at, Len: 4})
-}
-
-func destination(a netip.Addr) []expr.Any {
-	return append(address(destinationOffset), &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: a.AsSlice()})
-}
-
-func destinationIn(set *nftables.Set) []expr.Any {
-	return append(address(destinationOffset), &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})
-}
-
-func sourceIn(set *nftables.Set) []expr.Any {
-	return append(address(sourceOffset), &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID})
-}
-
-func sourceWithin(p netip.Prefix) []expr.Any {
-	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-p.Bits()))
-	return append(address(sourceOffset),
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: mask, Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: p.Masked().Addr().AsSlice()})
-}
-
-func port(proto byte, number uint16) []expr.Any {
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}},
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(number)},
-	}
-}
-
-func accept() []expr.Any { return []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}} }
-func drop() []expr.Any   { return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}} }
-
-// reject answers at once where a drop would let the application wait for its timeout.
-func reject() []expr.Any {
-	return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED}}
+func (f *firewall) toBridge() []expr.Any {
+	return hostnet.OnInterface(expr.MetaKeyOIFNAME, f.names.bridge())
 }

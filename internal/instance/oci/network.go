@@ -14,6 +14,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/hostnet"
 )
 
 // network is the installation's bridge with its subnet and its firewall.
@@ -43,7 +45,7 @@ func openNetwork(ctx context.Context, c Config, n names, p paths) (*network, err
 	if err := net.forward(p); err != nil {
 		return nil, err
 	}
-	net.rules = newFirewall(n, c.Pool, net.subnet, c.AllowPrivate, resolvers(c.ResolvConf))
+	net.rules = newFirewall(n, c.Pool, net.subnet, c.AllowPrivate, hostnet.Nameservers(c.ResolvConf))
 	return net, net.rules.load(nil)
 }
 
@@ -79,11 +81,11 @@ func (n *network) findSubnet(c Config, p paths) error {
 	var record networkRecord
 	_ = readJSON(p.network(), &record) // a lost record costs no more than another subnet
 	if link, err := netlink.LinkByName(n.names.bridge()); err == nil {
-		addrs, err := dump("the bridge's addresses", func() ([]netlink.Addr, error) { return netlink.AddrList(link, unix.AF_INET) })
+		addrs, err := hostnet.Dump("the bridge's addresses", func() ([]netlink.Addr, error) { return netlink.AddrList(link, unix.AF_INET) })
 		if err != nil {
 			return err
 		}
-		if len(addrs) > 0 && record.Subnet.IsValid() && toPrefix(addrs[0].IPNet).Addr() == gateway(record.Subnet) {
+		if len(addrs) > 0 && record.Subnet.IsValid() && hostnet.Prefix(addrs[0].IPNet).Addr() == gateway(record.Subnet) {
 			n.subnet = record.Subnet
 			return nil
 		}
@@ -102,7 +104,7 @@ func (n *network) findSubnet(c Config, p paths) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range resolvers(c.ResolvConf) {
+	for _, a := range hostnet.Nameservers(c.ResolvConf) {
 		taken = append(taken, netip.PrefixFrom(a, a.BitLen()))
 	}
 	if n.subnet, err = chooseSubnet(c.Pool, c.SubnetBits, record.Subnet, taken); err != nil {
@@ -114,7 +116,7 @@ func (n *network) findSubnet(c Config, p paths) error {
 
 // takenPrefixes are the ranges the machine already has routes or addresses for.
 func takenPrefixes() ([]netip.Prefix, error) {
-	routes, err := dump("routes", func() ([]netlink.Route, error) {
+	routes, err := hostnet.Dump("routes", func() ([]netlink.Route, error) {
 		return netlink.RouteListFiltered(unix.AF_INET, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {
@@ -122,29 +124,20 @@ func takenPrefixes() ([]netip.Prefix, error) {
 	}
 	var taken []netip.Prefix
 	for _, r := range routes {
-		if p := toPrefix(r.Dst); p.IsValid() && p.Bits() > 0 {
+		if p := hostnet.Prefix(r.Dst); p.IsValid() && p.Bits() > 0 {
 			taken = append(taken, p.Masked())
 		}
 	}
-	addrs, err := dump("addresses", func() ([]netlink.Addr, error) { return netlink.AddrList(nil, unix.AF_INET) })
+	addrs, err := hostnet.Dump("addresses", func() ([]netlink.Addr, error) { return netlink.AddrList(nil, unix.AF_INET) })
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range addrs {
-		if p := toPrefix(a.IPNet); p.IsValid() {
+		if p := hostnet.Prefix(a.IPNet); p.IsValid() {
 			taken = append(taken, p.Masked())
 		}
 	}
 	return taken, nil
-}
-
-func toPrefix(n *net.IPNet) netip.Prefix {
-	if n == nil {
-		return netip.Prefix{}
-	}
-	a, _ := netip.AddrFromSlice(n.IP)
-	bits, _ := n.Mask.Size()
-	return netip.PrefixFrom(a.Unmap(), bits)
 }
 
 // raiseBridge makes the bridge as it has to be, whatever of it is there.
@@ -160,7 +153,7 @@ func (n *network) raiseBridge() error {
 	}
 	n.bridge = link
 	_ = os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0) // where there is IPv6 at all
-	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: hostNet(gateway(n.subnet))}); err != nil {
+	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: hostnet.Single(gateway(n.subnet))}); err != nil {
 		return fmt.Errorf("give bridge %s its address: %w", name, err)
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
@@ -180,7 +173,7 @@ func (n *network) unused(subnet netip.Prefix) *netlink.Route {
 }
 
 func (n *network) toInstance(addr netip.Addr) *netlink.Route {
-	return &netlink.Route{Dst: hostNet(addr), LinkIndex: n.bridge.Attrs().Index, Scope: netlink.SCOPE_LINK, Src: gateway(n.subnet).AsSlice(), Protocol: routeProtocol}
+	return &netlink.Route{Dst: hostnet.Single(addr), LinkIndex: n.bridge.Attrs().Index, Scope: netlink.SCOPE_LINK, Src: gateway(n.subnet).AsSlice(), Protocol: routeProtocol}
 }
 
 // route changes a route; removing one that is not there is no error.
@@ -189,11 +182,6 @@ func (n *network) route(do func(*netlink.Route) error, r *netlink.Route) error {
 		return fmt.Errorf("route to %v: %w", r.Dst, err)
 	}
 	return nil
-}
-
-// hostNet is the network of one address.
-func hostNet(a netip.Addr) *net.IPNet {
-	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(32, 32)}
 }
 
 const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
@@ -246,26 +234,7 @@ func (n *network) attach(id string, pid int, addr netip.Addr) error {
 	if err := n.route(netlink.RouteReplace, n.toInstance(addr)); err != nil {
 		return err
 	}
-	return n.awaitCarrier(isolated)
-}
-
-// awaitCarrier waits until the kernel has noticed that both ends of a cable are up. Until then the bridge drops packets, and a
-// dropped first packet costs the first connection a second.
-func (n *network) awaitCarrier(port netlink.Link) error {
-	deadline := time.Now().Add(2 * time.Second)
-	for {
-		link, err := netlink.LinkByIndex(port.Attrs().Index)
-		if err != nil {
-			return fmt.Errorf("watch network interface: %w", err)
-		}
-		if link.Attrs().OperState == netlink.OperUp {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("network interface %s has no carrier", port.Attrs().Name)
-		}
-		<-time.After(time.Millisecond) // cheaper than a subscription for what is nearly always true at once
-	}
+	return hostnet.AwaitCarrier(func() (netlink.Link, error) { return netlink.LinkByIndex(isolated.Attrs().Index) })
 }
 
 func (n *network) neighbour(do func(*netlink.Neigh) error, addr netip.Addr) error {
@@ -303,10 +272,10 @@ func (n *network) configureInside(pid int, addr netip.Addr) error {
 	index := eth.Attrs().Index
 	for _, step := range []func() error{
 		func() error { return h.LinkSetUp(lo) },
-		func() error { return h.AddrAdd(eth, &netlink.Addr{IPNet: hostNet(addr)}) },
+		func() error { return h.AddrAdd(eth, &netlink.Addr{IPNet: hostnet.Single(addr)}) },
 		func() error { return h.LinkSetUp(eth) },
 		func() error {
-			return h.RouteAdd(&netlink.Route{LinkIndex: index, Dst: hostNet(gateway(n.subnet)), Scope: netlink.SCOPE_LINK})
+			return h.RouteAdd(&netlink.Route{LinkIndex: index, Dst: hostnet.Single(gateway(n.subnet)), Scope: netlink.SCOPE_LINK})
 		},
 		func() error { return h.RouteAdd(&netlink.Route{LinkIndex: index, Gw: gw}) },
 		func() error {
@@ -354,7 +323,7 @@ func (n *network) removePort(name string) error {
 
 // ports names the interfaces on the bridge.
 func (n *network) ports() ([]string, error) {
-	links, err := dump("interfaces", netlink.LinkList)
+	links, err := hostnet.Dump("interfaces", netlink.LinkList)
 	if err != nil {
 		return nil, err
 	}
@@ -369,11 +338,11 @@ func (n *network) ports() ([]string, error) {
 
 // addresses are those the bridge has routes or lasting neighbour entries for.
 func (n *network) addresses() ([]netip.Addr, error) {
-	entries, err := dump("neighbours", func() ([]netlink.Neigh, error) { return netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET) })
+	entries, err := hostnet.Dump("neighbours", func() ([]netlink.Neigh, error) { return netlink.NeighList(n.bridge.Attrs().Index, unix.AF_INET) })
 	if err != nil {
 		return nil, err
 	}
-	routes, err := dump("routes", func() ([]netlink.Route, error) { return netlink.RouteList(n.bridge, unix.AF_INET) })
+	routes, err := hostnet.Dump("routes", func() ([]netlink.Route, error) { return netlink.RouteList(n.bridge, unix.AF_INET) })
 	if err != nil {
 		return nil, err
 	}
@@ -384,7 +353,7 @@ func (n *network) addresses() ([]netip.Addr, error) {
 		}
 	}
 	for _, r := range routes {
-		if p := toPrefix(r.Dst); r.Protocol == routeProtocol && p.IsValid() {
+		if p := hostnet.Prefix(r.Dst); r.Protocol == routeProtocol && p.IsValid() {
 			list = append(list, p.Addr())
 		}
 	}
@@ -425,7 +394,7 @@ func (n *network) remove(p paths) error {
 
 // otherBridges tells whether another installation has a bridge here.
 func otherBridges() bool {
-	links, err := dump("interfaces", netlink.LinkList)
+	links, err := hostnet.Dump("interfaces", netlink.LinkList)
 	if err != nil {
 		return true
 	}

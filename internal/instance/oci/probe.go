@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"slipway.dev/slipway/internal/hostnet"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/instance/oci/cgroup"
 )
@@ -50,7 +51,7 @@ func probeAbilities(ctx context.Context, d *disks, p paths) abilities {
 
 // trySandbox prepares a sandbox and lets it go with its thread.
 func trySandbox(s sandboxSpec) error {
-	return onOwnThread(func() error {
+	return hostnet.OnOwnThread(func() error {
 		if err := leaveMounts(); err != nil {
 			return err
 		}
@@ -165,7 +166,7 @@ func probeSandbox(ctx context.Context, dir string) (disk, mapped error) {
 
 // probeNetwork makes the interfaces and the firewall of an installation in a network namespace that goes at once.
 func probeNetwork() error {
-	return onOwnThread(func() error {
+	return hostnet.OnOwnThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("make a network namespace: %w", err)
 		}

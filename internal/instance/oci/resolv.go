@@ -4,32 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 )
-
-// resolvers reads the name servers of a resolver file. A machine without one gets an empty list.
-func resolvers(path string) []netip.Addr {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	return parseResolvers(string(b))
-}
-
-func parseResolvers(text string) []netip.Addr {
-	var list []netip.Addr
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) < 2 || f[0] != "nameserver" {
-			continue
-		}
-		if a, err := netip.ParseAddr(f[1]); err == nil && len(list) < 8 {
-			list = append(list, a.Unmap())
-		}
-	}
-	return list
-}
 
 // resolvConf is what instances find in /etc/resolv.conf: first the forwarder on the gateway, which sees what the host sees, then
 // the host's own servers where an instance can reach them, so that names resolve while the control plane restarts: a gateway

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/hostnet"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/instance/oci/shim"
 )
@@ -152,7 +153,7 @@ func (d *Driver) house(ctx context.Context, e *entry, spec instance.Spec) (k *ke
 	if err := d.makeDisk(ctx, &s, dir, spec.DiskMiB); err != nil {
 		return nil, nil, who, err
 	}
-	err = onOwnThread(func() error {
+	err = hostnet.OnOwnThread(func() error {
 		if err := leaveMounts(); err != nil {
 			return err
 		}
@@ -185,7 +186,7 @@ func (d *Driver) sandboxSpec(a netip.Addr, dir string, rootfs instance.Rootfs, f
 		etc: map[string][]byte{
 			"hosts":       hostsFile(host, a),
 			"hostname":    []byte(host + "\n"),
-			"resolv.conf": resolvConf(gateway(d.net.subnet), resolvers(d.cfg.ResolvConf)),
+			"resolv.conf": resolvConf(gateway(d.net.subnet), hostnet.Nameservers(d.cfg.ResolvConf)),
 		},
 	}
 	if d.mapped {

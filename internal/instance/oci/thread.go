@@ -3,28 +3,9 @@ package oci
 import (
 	"fmt"
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
-
-// onOwnThread runs fn on an operating system thread that nothing else uses and that ends afterwards, so fn may move it into
-// other namespaces. Processes started by fn are born in those namespaces.
-func onOwnThread(fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			// The main thread would not end with its goroutine but stay, and keep the namespace. While this goroutine holds
-			// it the next one must run elsewhere.
-			done <- onOwnThread(fn)
-			runtime.UnlockOSThread()
-			return
-		}
-		done <- fn() // no unlock: the thread ends with the goroutine
-	}()
-	return <-done
-}
 
 // leaveMounts gives the calling thread a mount namespace of its own. What the host mounts or unmounts later still arrives here,
 // so that no file system of the host is kept busy; nothing goes the other way.

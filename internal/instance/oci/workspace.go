@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/hostnet"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/instance/oci/shim"
 )
@@ -87,7 +88,7 @@ func (w *workspace) open(ctx context.Context) error {
 	if err := w.driver.makeDisk(ctx, &s, w.dir, w.spec.DiskMiB); err != nil {
 		return err
 	}
-	return onOwnThread(func() error {
+	return hostnet.OnOwnThread(func() error {
 		if err := leaveMounts(); err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func (w *workspace) run(ctx context.Context, cmd instance.Command, output *os.Fi
 		return shim.Reply{}, fmt.Errorf("run command: %w", err)
 	}
 	var k *keeper
-	err = onOwnThread(func() error {
+	err = hostnet.OnOwnThread(func() error {
 		if err := enterMounts(w.ns); err != nil {
 			return err
 		}
