@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,6 +55,35 @@ func TestCanaryShare(t *testing.T) {
 	h.publish(weigh, before)
 	if got := tally(t, h.browser(false), 20); got["old"] != 20 {
 		t.Errorf("without the new version: %v", got)
+	}
+}
+
+// TestCanaryShareOfAReserve: the weight holds where the old version stands in reserve, and over the requests of clients that stay where
+// they are.
+func TestCanaryShareOfAReserve(t *testing.T) {
+	h, room := cold(t)
+	old, after := room.app(t, "old", Reserve), room.app(t, "new", Active)
+	after.Canary = true
+	weigh := func(r *Route) { r.CanaryWeight, r.Sticky = 10, true }
+	h.publish(weigh, old)
+	h.becomes("old", isFrozen)
+	h.publish(weigh, old, after)
+	c := h.browser(true)
+	if got := tally(t, c, 100); got["new"] != 10 || got["old"] != 90 {
+		t.Errorf("of 100 requests: %v; want 10 for the new version", got)
+	}
+	jar, err := cookiejar.New(nil)
+	check(t, err)
+	stays := *c
+	stays.Jar = jar
+	for body := ""; body != "new"; _, body = get(t, &stays, "/") {
+		jar.SetCookies(&url.URL{Scheme: "https", Host: appHost, Path: "/"}, []*http.Cookie{{Name: stickyCookie, Value: "nobody's", Path: "/"}})
+	}
+	if got := tally(t, &stays, 10); got["new"] != 10 {
+		t.Fatalf("the client does not stay: %v", got)
+	}
+	if got := tally(t, c, 90); got["old"] < 89 {
+		t.Errorf("after 10 requests of a client that stays, of 90 others: %v; want none for the new version", got)
 	}
 }
 

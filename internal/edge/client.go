@@ -49,6 +49,17 @@ func (c *Client) Wait(ctx context.Context, seen uint64) (Status, error) {
 	return st, c.call(ctx, http.MethodGet, "/status?wait="+strconv.FormatUint(seen, 10), nil, &st)
 }
 
+// News is [Client.Wait] for who knows a status already: of an edge with many services only those that have changed since come over the
+// socket, and the counters of the others stay as they are known.
+func (c *Client) News(ctx context.Context, known Status) (Status, error) {
+	var st Status
+	err := c.call(ctx, http.MethodGet, "/status?news&wait="+strconv.FormatUint(known.Version, 10), nil, &st)
+	if err == nil && st.Partial {
+		st = known.with(st)
+	}
+	return st, err
+}
+
 // Drain tells the edge to stop accepting, finish what is in flight and end. It returns at once.
 func (c *Client) Drain(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/drain", nil, nil)

@@ -21,6 +21,7 @@ const maxStatusWait = 30 * time.Second
 //
 //	PUT  /table            200 once requests are routed by it and it is on disk; 400 says what is wrong with it
 //	GET  /status[?wait=V]  the status; with wait, held until its Version is not V any more (at most 30 s)
+//	GET  /status?wait=V&news  the same, and of the services only those that changed after V, if nothing else did
 //	GET  /healthz          200 while connections are accepted
 //	POST /drain            202; the edge stops accepting, finishes what is in flight and ends
 //	POST /successor        a [Handover] for a younger edge, which is told every table from now on
@@ -95,12 +96,19 @@ func (s *Server) Publish(t Table) error {
 }
 
 func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) {
-	if seen, err := strconv.ParseUint(r.URL.Query().Get("wait"), 10, 64); err == nil {
+	seen, err := strconv.ParseUint(r.URL.Query().Get("wait"), 10, 64)
+	if err == nil {
 		ctx, cancel := context.WithTimeout(r.Context(), maxStatusWait)
 		defer cancel()
 		s.hub.await(ctx, seen)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Query().Has("news") {
+		if news, ok := s.news(seen); ok {
+			json.NewEncoder(w).Encode(news)
+			return
+		}
+	}
 	st := s.Status()
 	s.addElder(r.Context(), &st)
 	json.NewEncoder(w).Encode(st)
@@ -109,10 +117,15 @@ func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) {
 // Status returns what the edge knows now.
 func (s *Server) Status() Status {
 	st := s.routing.status()
+	s.describe(&st)
+	return st
+}
+
+// describe fills in what is not of single services.
+func (s *Server) describe(st *Status) {
 	st.Draining = s.draining.Load()
 	st.StartedAt = s.started
 	st.Connections = s.conns.count()
-	return st
 }
 
 // ListenControl listens on the unix socket path, mode 0600, taking the path over from an older edge in one step: the socket is

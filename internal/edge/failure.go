@@ -44,6 +44,7 @@ var (
 	failHeadSize    = &failure{status: 431, code: "RequestHeaderFieldsTooLarge", cause: "the request head is too large"}
 	failTarget      = &failure{status: 414, code: "URITooLong", cause: "the path and query of the request are too long"}
 	failConns       = &failure{status: 503, code: "TooManyConnections", cause: "the service has too many connections", header: [][2]string{{"Retry-After", "1"}}}
+	failPlain       = &failure{status: 400, code: "BadRequest", cause: "plain HTTP request was sent to the HTTPS port; use https://"}
 	failVersion     = &failure{status: 505, code: "HTTPVersionNotSupported", cause: "only HTTP/1.0, HTTP/1.1 and, over TLS, HTTP/2 are served"}
 )
 

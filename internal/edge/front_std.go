@@ -372,6 +372,8 @@ func failureOf(err error) *failure {
 		return failBroken
 	case strings.Contains(err.Error(), "server closed idle connection"):
 		return failBroken
+	case strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "response header list larger"):
+		return failBigAnswer
 	}
 	return failBadAnswer
 }

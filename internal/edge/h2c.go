@@ -27,7 +27,8 @@ func h2cTransport(l *Limits) *http.Transport {
 	only.SetUnencryptedHTTP2(true)
 	return &http.Transport{
 		DialContext: (&net.Dialer{Timeout: l.Connect}).DialContext, Protocols: only, DisableCompression: true,
-		MaxResponseHeaderBytes: int64(l.HeadBytes), ExpectContinueTimeout: l.Linger, IdleConnTimeout: l.UpstreamIdle,
+		MaxResponseHeaderBytes: 8 * int64(l.HeadBytes), // beyond it the connection ends; up to it the call says what is wrong
+		ExpectContinueTimeout:  l.Linger, IdleConnTimeout: l.UpstreamIdle,
 		HTTP2: &http.HTTP2Config{
 			SendPingTimeout: l.ClientStall, PingTimeout: l.ClientStall / 2,
 			MaxReceiveBufferPerStream: h2cStreamWindow, MaxReceiveBufferPerConnection: h2cConnWindow,
@@ -223,8 +224,11 @@ func unprocessed(err error) bool {
 
 // h2cFailure tells what a client is told when there is no answer.
 func h2cFailure(err error) *failure {
-	if strings.Contains(err.Error(), "HTTP/1.1") {
+	switch text := err.Error(); {
+	case strings.Contains(text, "HTTP/1.1"):
 		return failNotH2C
+	case strings.Contains(text, "response header list larger than advertised limit"):
+		return failBigAnswer
 	}
 	return failBroken
 }

@@ -21,6 +21,8 @@ import (
 type Handover struct {
 	Table  Table
 	Status Status
+	// Ledgers are where the requests that are in flight at other edges are counted.
+	Ledgers []string
 }
 
 // How long the other edge is waited for, and how long the first checks may take.
@@ -37,8 +39,8 @@ type kin struct {
 	last    Status // of the elder, as last seen: what it counted stays counted
 }
 
-// introduction is how a younger edge says where it is reached.
-type introduction struct{ Socket string }
+// introduction is how a younger edge says where it is reached, and where it counts its requests in flight.
+type introduction struct{ Socket, Ledger string }
 
 // welcomeYounger notes the successor and hands it what it needs. Nothing is published between the two.
 func (s *Server) welcomeYounger(w http.ResponseWriter, r *http.Request) {
@@ -52,8 +54,9 @@ func (s *Server) welcomeYounger(w http.ResponseWriter, r *http.Request) {
 	s.kin.younger = NewClient(in.Socket)
 	s.kin.mu.Unlock()
 	s.routing.icebox.await()
-	h := Handover{Table: s.routing.current.Load().table, Status: s.Status()}
+	h := Handover{Table: s.routing.current.Load().table, Status: s.Status(), Ledgers: s.routing.ledgers()}
 	s.publishing.Unlock()
+	s.meet(in.Ledger)
 	s.addElder(r.Context(), &h.Status)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(h)
@@ -64,7 +67,7 @@ func (s *Server) inherit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, peerPatience)
 	defer cancel()
 	elder := NewClient(s.cfg.Elder)
-	h, err := elder.introduce(ctx, s.cfg.Socket)
+	h, err := elder.introduce(ctx, introduction{s.cfg.Socket, s.routing.ledger.path()})
 	if err != nil {
 		return fmt.Errorf("take over from the elder edge: %w", err)
 	}
@@ -78,7 +81,20 @@ func (s *Server) inherit(ctx context.Context) error {
 			b.judge = newJudge(now, known.Health)
 		}
 	})
+	s.meet(h.Ledgers...)
 	return nil
+}
+
+// meet counts what other edges have in flight from now on. An edge of another version may show none: then both give out all places.
+func (s *Server) meet(ledgers ...string) {
+	for _, path := range ledgers {
+		if path == "" {
+			continue
+		}
+		if err := s.routing.meet(path); err != nil {
+			s.cfg.Log.Warn("instances may get more requests at a time than they should, until the other edge has ended", "error", err)
+		}
+	}
 }
 
 // alone tells whether no other edge may have requests at the targets of this one.
@@ -88,10 +104,10 @@ func (s *Server) alone() bool {
 	return !s.draining.Load() && s.kin.elder == nil && s.kin.younger == nil
 }
 
-// introduce makes this edge's socket known to an elder edge.
-func (c *Client) introduce(ctx context.Context, socket string) (Handover, error) {
+// introduce makes this edge known to an elder edge.
+func (c *Client) introduce(ctx context.Context, self introduction) (Handover, error) {
 	var h Handover
-	body, err := json.Marshal(introduction{Socket: socket})
+	body, err := json.Marshal(self)
 	if err != nil {
 		return h, err
 	}

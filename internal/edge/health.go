@@ -131,7 +131,7 @@ func (s *service) observed(now time.Time, b *backend, h HealthCheck, failed stri
 	}
 	s.mu.Unlock()
 	if changed || was != suspicious {
-		s.hub.changed()
+		s.hub.mark(&s.changed)
 	}
 	return suspicious
 }

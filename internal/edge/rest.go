@@ -104,7 +104,7 @@ func (s *service) freeze(b *backend) {
 	}
 	s.tend(b)
 	s.mu.Unlock()
-	s.hub.changed()
+	s.hub.mark(&s.changed)
 }
 
 // thaw lets the processes of a target run. It is called under the lock and does not wait for it.
@@ -129,7 +129,7 @@ func (s *service) thaw(b *backend) {
 		s.tend(b)
 		s.serveWaiters()
 		s.mu.Unlock()
-		s.hub.changed()
+		s.hub.mark(&s.changed)
 	})
 }
 
@@ -170,7 +170,7 @@ func (s *service) enlist(b *backend) {
 		b.up = make(chan struct{})
 	}
 	s.tend(b)
-	s.hub.changed()
+	s.hub.mark(&s.changed)
 }
 
 // rouseFor gives a request whose instance broke another one of the reserve, which is waited for.

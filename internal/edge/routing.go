@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,9 +30,11 @@ type routing struct {
 	limits  *Limits
 	ask     probe
 	icebox  *icebox
+	ledger  *ledger // nil: other edges are not shown what is in flight
 
 	mu       sync.Mutex // one switch at a time
 	services map[string]*service
+	peers    []*peerLedger // of other edges that have requests at the targets
 	parsed   []parsedCert
 	checks   sync.WaitGroup
 	base     context.Context // ends all checks
@@ -86,6 +90,9 @@ func (r *routing) apply(t Table, trust bool) error {
 	}
 	r.current.Store(next)
 	r.dropUnnamed(named)
+	if len(r.peers) > 0 {
+		r.compare()
+	}
 	r.hub.changed()
 	return nil
 }
@@ -147,13 +154,17 @@ func (r *routing) newBackend(s *service, t Target, trust bool) *backend {
 	if t.Phase == Reserve || trust && t.Phase == Active {
 		health = Healthy
 	}
-	if old := s.backends[t.InstanceID]; old != nil {
-		old.drain()
-	}
+	old := s.backends[t.InstanceID]
 	b := &backend{id: t.InstanceID, address: t.Address, service: s, poke: make(chan struct{}, 1), judge: newJudge(time.Now(), health)}
 	b.pool.limit, b.rest = r.limits.UpstreamIdleConns, unsure
 	b.stickyField, b.stickyValue = stickyField(t.InstanceID)
+	b.entry = r.ledger.enter(b)
 	s.backends[t.InstanceID] = b
+	if old != nil {
+		s.targets = slices.DeleteFunc(s.targets, func(b *backend) bool { return b == old })
+		old.drain()
+		s.forget(old)
+	}
 	return b
 }
 
@@ -310,24 +321,25 @@ func lower(s string) string {
 
 // status reads everything there is to know.
 func (r *routing) status() Status {
-	st := Status{
-		Version:      r.hub.current(),
-		TableVersion: r.current.Load().table.Version,
-		Targets:      map[string]TargetStatus{},
-		Services:     map[string]Counters{},
-	}
-	r.mu.Lock()
-	services := make([]*service, 0, len(r.services))
-	for _, s := range r.services {
-		services = append(services, s)
-	}
-	r.mu.Unlock()
-	for _, s := range services {
+	st := r.emptyStatus()
+	for _, s := range r.all() {
 		if c, used := s.read(st.Targets); used {
 			st.Services[s.arn] = c
 		}
 	}
 	return st
+}
+
+func (r *routing) emptyStatus() Status {
+	return Status{
+		Version: r.hub.current(), TableVersion: r.current.Load().table.Version, Targets: map[string]TargetStatus{}, Services: map[string]Counters{},
+	}
+}
+
+func (r *routing) all() []*service {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.services))
 }
 
 // eachBackend calls f for every backend there is.

@@ -101,10 +101,13 @@ func New(cfg Config) (*Server, error) {
 	s.altSvc = cfg.altSvcLine()
 	s.access = newSpool(cfg.AccessDir, cfg.Log)
 	s.crew.now = s.now
+	var err error
 	s.routing = newRouting(ctx, s.hub, &s.limits, newProber().ask)
+	if s.routing.ledger, err = newLedger(); err != nil {
+		cfg.Log.Warn("while two edges serve, instances may get more requests at a time than they should", "error", err)
+	}
 	s.routing.icebox = &icebox{freezer: cfg.Freezer, alone: s.alone, base: ctx, log: cfg.Log}
 	s.tlsConfig = s.routing.tlsConfig()
-	var err error
 	if s.std, err = newStdFront(s); err != nil {
 		cancel()
 		return nil, err
@@ -180,6 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Wait()
 	s.routing.checks.Wait()
 	s.routing.closePools()
+	s.routing.ledger.close()
 	s.crew.trim(1<<63 - 1)
 	return err
 }
@@ -277,6 +281,7 @@ func (s *Server) serveTLS(cc *clientConn) {
 	err := conn.HandshakeContext(ctx)
 	cancel()
 	if err != nil {
+		s.answerPlain(cc, err)
 		cc.Close()
 		return
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ type service struct {
 	limits   *Limits
 	conns    atomic.Int64           // connections of clients whose first request was for it
 	policy   atomic.Pointer[policy] // nil: none
+	changed  uint64                 // the last change of it alone, under the lock of the hub
 	sticky   atomic.Bool            // of the route
 
 	mu       sync.Mutex
@@ -29,7 +31,7 @@ type service struct {
 	busy     time.Duration // integral of inFlight+waiting up to busyAt
 	busyAt   time.Time
 	next     int       // where the search for the least loaded target begins
-	turn     int       // share of a request that the new version of a deployment is owed, in percent
+	turn     int       // share of a request that the new version of a deployment is owed, in percent; see [service.shareOut]
 	cried    time.Time // when somebody was last told that requests wait
 }
 
@@ -49,6 +51,8 @@ type backend struct {
 	outlier    outlier
 	canary     bool // of the new version while it is tried on a share of the requests
 	inFlight   int
+	entry      *entry             // shows inFlight to other edges; nil: to none
+	elsewhere  []*atomic.Uint64   // how many requests other edges have at it
 	stop       context.CancelFunc // ends the checker; nil when none runs
 	poke       chan struct{}      // wakes the checker
 
@@ -99,7 +103,7 @@ const cryEvery = 100 * time.Millisecond
 func (s *service) cry(now time.Time) {
 	if now.Sub(s.cried) >= cryEvery {
 		s.cried = now
-		s.hub.changed()
+		s.hub.mark(&s.changed)
 	}
 }
 
@@ -182,9 +186,14 @@ func (s *service) take(avoid *backend, wanted string) claim {
 	if f != nil {
 		return claim{route: s.route, failure: f}
 	}
+	b.count(1)
+	if len(b.elsewhere) > 0 && b.load() > s.route.MaxConcurrency { // another edge took the last place in the same moment
+		b.count(-1)
+		return claim{route: s.route, failure: failBusy}
+	}
 	s.account(now)
-	b.inFlight++
 	s.inFlight++
+	s.shareOut(b)
 	return claim{backend: b, route: s.route}
 }
 
@@ -192,15 +201,16 @@ func (s *service) take(avoid *backend, wanted string) claim {
 // failed to reach, or that stands aside, is taken only when there is no other.
 func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend, *failure) {
 	var best *backend
-	full, canary := false, s.canaryTurn()
+	full, canary, coming := false, s.canaryTurn(), false
 	s.next++
 	for i := range s.targets {
 		b := s.targets[(i+s.next)%len(s.targets)]
 		if b.phase != Active || b.judge.health != Healthy || b == avoid {
+			coming = coming || b.spare()
 			continue
 		}
-		if b.inFlight >= s.route.MaxConcurrency || b.rest != awake {
-			full = true
+		if b.rest != awake || b.load() >= s.route.MaxConcurrency {
+			full, coming = true, coming || b.rest != awake
 			continue
 		}
 		if wanted != "" && b.stickyValue == wanted && !b.shunned(now) {
@@ -211,6 +221,8 @@ func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend
 		}
 	}
 	switch {
+	case best != nil && best.canary && !canary && coming: // the old version's turn, which only has to be woken
+		return nil, failBusy
 	case best != nil:
 		return best, nil
 	case full:
@@ -218,6 +230,9 @@ func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend
 	}
 	return nil, failNoInstance
 }
+
+// spare tells whether b would take requests if it were roused.
+func (b *backend) spare() bool { return b.phase == Reserve && b.judge.health == Healthy }
 
 // better tells whether b is a better choice than c, on the turn of the new version or of the old one.
 func (b *backend) better(c *backend, canary bool, now time.Time) bool {
@@ -227,19 +242,46 @@ func (b *backend) better(c *backend, canary bool, now time.Time) bool {
 	case b.canary != c.canary:
 		return b.canary == canary
 	}
-	return b.inFlight < c.inFlight
+	return b.load() < c.load()
+}
+
+// load is how many requests b has, of all edges.
+func (b *backend) load() int {
+	n := b.inFlight
+	for _, theirs := range b.elsewhere {
+		n += int(theirs.Load())
+	}
+	return n
+}
+
+// count books requests at b, so that other edges see it.
+func (b *backend) count(n int) {
+	b.inFlight += n
+	if b.entry != nil {
+		b.entry.count.Store(uint64(b.inFlight))
+	}
 }
 
 // shunned tells whether others are preferred to b.
 func (b *backend) shunned(now time.Time) bool { return b.suspicious || b.outlier.aside(now) }
 
 // canaryTurn tells whether the next request is the new version's: of a hundred, as many as its weight, evenly spread.
-func (s *service) canaryTurn() bool {
-	if s.turn += s.route.CanaryWeight; s.turn < 100 {
-		return false
+func (s *service) canaryTurn() bool { return s.turn+s.route.CanaryWeight >= 100 }
+
+// mostOwed bounds what is remembered of requests that one version got on the other's turn, in percent of a request.
+const mostOwed = 100 * 100
+
+// shareOut books a request that went to b. What a version got on the other's turn, because the other could not take it or the client
+// stays where it was, is made up for later; but a new version that was away is not flooded when it comes back.
+func (s *service) shareOut(b *backend) {
+	if s.route.CanaryWeight == 0 {
+		s.turn = 0
+		return
 	}
-	s.turn -= 100
-	return true
+	s.turn = min(s.turn+s.route.CanaryWeight, 2*100-1)
+	if b.canary {
+		s.turn = max(s.turn-100, -mostOwed)
+	}
 }
 
 // release gives the place back and hands it to the first that waits.
@@ -248,7 +290,7 @@ func (s *service) release(b *backend, how score) {
 	s.mu.Lock()
 	s.account(now)
 	aside := b.outlier.observe(now, how)
-	b.inFlight--
+	b.count(-1)
 	s.inFlight--
 	if len(s.waiters) > 0 {
 		s.serveWaiters()
@@ -261,22 +303,22 @@ func (s *service) release(b *backend, how score) {
 	}
 	s.mu.Unlock()
 	if gone || aside {
-		s.hub.changed()
+		s.hub.mark(&s.changed)
 	}
 }
 
 // forget drops a backend that the table no longer names and that has nothing in flight. A draining one that is still named
 // stays, so that its status can be read.
 func (s *service) forget(b *backend) {
-	for _, t := range s.targets {
-		if t == b {
-			return
-		}
+	if b.inFlight > 0 || slices.Contains(s.targets, b) {
+		return
 	}
-	if b.inFlight == 0 && s.backends[b.id] == b {
+	if s.backends[b.id] == b { // else another address took its name over
 		delete(s.backends, b.id)
-		b.pool.close()
 	}
+	b.pool.close()
+	s.routing.ledger.strike(b.entry)
+	b.entry = nil
 }
 
 // serveWaiters gives places to those who wait, as far as there are any, or the reason why there never will be one.
@@ -311,7 +353,7 @@ func (s *service) suspect(b *backend) {
 	default:
 	}
 	if first {
-		s.hub.changed()
+		s.hub.mark(&s.changed)
 	}
 }
 

@@ -7,6 +7,8 @@ type Status struct {
 	// Version changes whenever a table was switched to, a target's health changed or a target vanished, and at most ten times a
 	// second for every service whose requests wait in line. It is the value to wait on ([Client.Wait]); it is never the same in two edge processes.
 	Version uint64
+	// Partial marks an answer to [Client.News] that holds only the services, and their targets, that have changed.
+	Partial bool `json:",omitempty"`
 	// TableVersion is the [Table.Version] of the table in use, 0 before the first. A publisher that finds an older one than
 	// it published (after an edge restart) publishes again.
 	TableVersion uint64
