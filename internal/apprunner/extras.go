@@ -20,9 +20,11 @@ type Extras struct {
 	// ScaleCPU adds instances when the active ones use more than this share of their CPU (slipway:scale-cpu, 1-100 percent); 0 is off.
 	ScaleCPU int
 	// CanaryWeight is the share of requests a new version gets for CanaryTime before it gets all (slipway:canary="10 2m", 1-99
-	// percent and 1 s-1 h); 0 is off.
+	// percent and 1 s-1 h); 0 is off. CanaryAbort takes a version back that is being tried, and every other one before it is tried
+	// (slipway:canary=abort).
 	CanaryWeight int
 	CanaryTime   time.Duration
+	CanaryAbort  bool
 	// Sticky keeps a client at its instance by a cookie (slipway:sticky=on).
 	Sticky bool
 	// RequestTimeout bounds one request in place of 120 s (slipway:request-timeout, 1 s-1 h); 0 is the default.
@@ -44,6 +46,9 @@ type Extras struct {
 	// (slipway:capabilities, ADR 5). They count from the next start of instances on.
 	Capabilities []string
 }
+
+// Canary tells whether new versions are tried before they get all requests.
+func (x Extras) Canary() bool { return x.CanaryWeight > 0 || x.CanaryAbort }
 
 // Awake is how many instances are never frozen.
 func (x Extras) Awake() int {
@@ -84,7 +89,9 @@ func (x *Extras) set(name, value string) (err error) {
 	case "scale-cpu":
 		x.ScaleCPU, err = number(name, value, 1, 100)
 	case "canary":
-		x.CanaryWeight, x.CanaryTime, err = canary(name, value)
+		if x.CanaryAbort = value == "abort"; !x.CanaryAbort {
+			x.CanaryWeight, x.CanaryTime, err = canary(name, value)
+		}
 	case "sticky":
 		x.Sticky, err = onOff(name, value)
 	case "request-timeout":
@@ -166,7 +173,7 @@ func canary(name, value string) (weight int, during time.Duration, err error) {
 		during, err = span(name, strings.TrimSpace(d), time.Second, time.Hour)
 	}
 	if err != nil {
-		return 0, 0, badExtra(name, value, `percent and time, such as "10 2m"`)
+		return 0, 0, badExtra(name, value, `percent and time, such as "10 2m", or abort`)
 	}
 	return weight, during, nil
 }

@@ -41,6 +41,7 @@ func TestExtrasRefused(t *testing.T) {
 		{"slipway:min-active", "26", "0 to 25"},
 		{"slipway:canary", "0 2m", "percent and time"},
 		{"slipway:canary", "10", "percent and time"},
+		{"slipway:canary", "aborted", `"10 2m", or abort`},
 		{"slipway:request-timeout", "2h", "1s to 1h0m0s"},
 		{"slipway:allow-ips", "10.0.0.0/33", "10.0.0.0/33"},
 		{"slipway:basic-auth", "ann:hunter2", "htpasswd"},

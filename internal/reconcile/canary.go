@@ -16,24 +16,27 @@ import (
 // again at once: it never stopped serving.
 func (j *job) canary(ctx context.Context) error {
 	extras, err := j.extras(ctx)
-	if err != nil || extras.CanaryWeight == 0 {
+	if err != nil || !extras.Canary() {
 		return err
 	}
 	old, err := j.instances(ctx, func(i apprunner.Instance) bool { return i.OperationID != j.op.ID && i.Phase == apprunner.PhaseActive })
 	if err != nil || len(old) == 0 {
 		return err
 	}
+	if extras.CanaryAbort {
+		return errAborted
+	}
 	set, err := j.beginCanary(ctx)
 	if err != nil {
 		return err
 	}
 	j.log.Step("The new version gets %d of 100 requests for %s.", extras.CanaryWeight, extras.CanaryTime)
-	if err := j.watchCanary(ctx, set, old, j.op.CanarySince.Add(extras.CanaryTime)); err != nil {
-		return err
-	}
-	j.log.Step("The new version did well on its share of the requests.")
-	return nil
+	return j.watchCanary(ctx, set, old)
 }
+
+// errAborted takes a version back because somebody said so.
+var errAborted = apprunner.Errorf(apprunner.CodeInvalidRequest,
+	`The new version was taken back: the tag %scanary says abort. Give it a share and a time such as "10 2m", or remove it, before the next deployment.`, apprunner.ExtraPrefix)
 
 // beginCanary gives the new instances their share, and notes when: a worker after a crash does not begin the time anew.
 func (j *job) beginCanary(ctx context.Context) ([]apprunner.Instance, error) {
@@ -82,30 +85,53 @@ func (j *job) extras(ctx context.Context) (x apprunner.Extras, err error) {
 	return x, err
 }
 
-// watchCanary waits until the trial is over. The error says what was wrong with the new version.
-func (j *job) watchCanary(ctx context.Context, set, old []apprunner.Instance, end time.Time) error {
+// watchCanary waits until the trial is over: its time, or the tag that asks for it, which may change meanwhile. The error says what was
+// wrong with the new version.
+func (j *job) watchCanary(ctx context.Context, set, old []apprunner.Instance) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	for _, i := range set {
 		go j.watchExit(ctx, i.ID, cancel)
 	}
 	t := trial{set: set, old: old}
-	for j.r.Now().Before(end) {
+	for {
+		if over, err := j.canaryOver(ctx); over || err != nil {
+			return err
+		}
 		short, stop := context.WithTimeout(ctx, look)
-		st, err := j.r.Router.Status(short)
+		st, err := j.r.sight.status(short, look)
 		stop()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err == nil {
-			if first, fault := t.observe(st); fault != "" {
+			if first, fault := t.observe(st.Status); fault != "" {
 				return apprunner.Errorf(apprunner.CodeInvalidRequest, "The new version was taken back after %s on its share of the requests: %s.%s",
 					j.r.Now().Sub(j.op.CanarySince).Round(time.Second), fault, j.lastLines(ctx, first.ID))
 			}
 		}
-		sleep(ctx, min(look, end.Sub(j.r.Now())))
+		sleep(ctx, look)
 	}
-	return nil
+}
+
+// canaryOver tells whether the new version has been tried long enough. The error says that somebody wants it taken back.
+func (j *job) canaryOver(ctx context.Context) (bool, error) {
+	extras, err := j.extras(ctx)
+	if err != nil {
+		return false, err
+	}
+	took := j.r.Now().Sub(j.op.CanarySince)
+	switch {
+	case extras.CanaryAbort:
+		return false, errAborted
+	case extras.CanaryWeight == 0:
+		j.log.Step("The trial ends here: the tag %scanary is gone.", apprunner.ExtraPrefix)
+		return true, nil
+	case took >= extras.CanaryTime:
+		j.log.Step("The new version did well on its share of the requests.")
+		return true, nil
+	}
+	return false, nil
 }
 
 // trial compares the new version with the old one. It is fed with what the edge knows.

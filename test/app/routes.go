@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 )
 
 type app struct {
-	started time.Time
+	started  time.Time
+	stopping context.Context //nolint:containedctx // done when the application is told to stop
 
 	mu     sync.Mutex
 	health int // status of /health; 0 is 200
@@ -38,7 +40,7 @@ func (q query) number(name string) int {
 
 // routes are what requests can ask of the application:
 //
-//	/                        "hello", the variable VERSION and the host name, which tells instances apart
+//	/                        "hello", the variable VERSION and the host name, which tells instances apart; with the status in HELLO_STATUS
 //	/request                 the request as it arrived, as JSON
 //	/env                     the environment, as JSON
 //	/status?code=            answers with that status
@@ -51,10 +53,15 @@ func (q query) number(name string) int {
 //	/print?text=             prints a line
 //	/dial?address=           "connected", or why not
 //	/exit?code=              ends without an answer
+//	/long/socket             a WebSocket that echoes messages; "who" asks for version and host name, "close 4321 why" closes so
+//	/long/events?every=      server-sent events: version, host name and a number, at that pace
+//	/long/echo               answers with the body as it comes, while it comes; ends with the trailer X-Sum, its length
+//	/long/bytes?mib=         answers with so much
 func (a *app) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]func(http.ResponseWriter, query) error{
 		"/{$}": a.hello, "/request": request, "/env": environment, "/status": status, "/slow": slow, "/health": a.healthy,
+		"/long/socket": a.socket, "/long/events": a.events, "/long/echo": echo, "/long/bytes": manyBytes,
 		"GET /file": readFile, "PUT /file": writeFile, "/fill": fillFile, "/eat": take, "/burn": burn, "/print": printLine, "/dial": dial, "/exit": exit,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -67,9 +74,20 @@ func (a *app) routes() http.Handler {
 }
 
 func (a *app) hello(w http.ResponseWriter, _ query) error {
-	host, err := os.Hostname()
-	fmt.Fprintf(w, "hello %s from %s\n", os.Getenv("VERSION"), host)
+	if code := number("HELLO_STATUS"); code != 0 {
+		w.WriteHeader(code)
+	}
+	_, err := fmt.Fprintf(w, "hello %s\n", whoAmI())
 	return err
+}
+
+// whoAmI is the version and the instance.
+func whoAmI() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = err.Error()
+	}
+	return os.Getenv("VERSION") + " from " + host
 }
 
 func request(w http.ResponseWriter, q query) error {
