@@ -206,6 +206,8 @@ func (e *emitter) protocol() (string, error) {
 		return "JSON11", nil
 	case md.Protocol == "query":
 		return "Query", nil
+	case md.Protocol == "ec2":
+		return "EC2", nil
 	default:
 		return "", fmt.Errorf("protocol %s %s has no codec in internal/wire yet", md.Protocol, md.JSONVersion)
 	}
@@ -414,6 +416,7 @@ func (e *emitter) member(m member, required bool) {
 		e.printf(", Required: true")
 	}
 	e.alias("Alias", m.Ref.LocationName)
+	e.alias("Query", m.Ref.QueryName)
 	e.printf("},\n")
 }
 

@@ -60,7 +60,7 @@ func TestModelWithUnknownTraitIsRefused(t *testing.T) {
 }
 
 func TestProtocolWithoutCodecIsRefused(t *testing.T) {
-	err := generateFrom(t, "ec2", `{"In": {"type": "structure", "members": {}}}`)
+	err := generateFrom(t, "rest-xml", `{"In": {"type": "structure", "members": {}}}`)
 	if err == nil || !strings.Contains(err.Error(), "no codec") {
 		t.Errorf("got %v, want an error that says there is no codec", err)
 	}

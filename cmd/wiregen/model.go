@@ -49,6 +49,7 @@ type operation struct {
 type shapeRef struct {
 	Shape         string `json:"shape"`
 	LocationName  string `json:"locationName"`
+	QueryName     string `json:"queryName"` // in requests of the EC2 protocol
 	ResultWrapper string `json:"resultWrapper"`
 	// Read, and of no consequence on the wire:
 	Box               bool            `json:"box"`

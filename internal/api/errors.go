@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"slipway.dev/slipway/internal/apprunner"
-	"slipway.dev/slipway/internal/wire"
 )
 
 // fault is an error as it goes out.
@@ -76,7 +75,7 @@ func (s *Server) fault(x *exchange, err error) *fault {
 	if f.status == 0 {
 		f.status = http.StatusBadRequest
 	}
-	if x.api().Protocol == wire.Query {
+	if x.api().Protocol.Form() {
 		if spelt, ok := queryCodes[known.Code]; ok && !x.declares(f.code) {
 			f.code = spelt
 		} else if ok {

@@ -25,7 +25,7 @@ func (s *Server) index() error {
 			return err
 		}
 		table, key := s.byTarget, svc.API.TargetPrefix
-		if svc.API.Protocol == wire.Query {
+		if svc.API.Protocol.Form() {
 			table, key = s.byVersion, svc.API.Version
 		}
 		if err := add(table, key, svc); err != nil {
@@ -67,7 +67,7 @@ func (s *Server) recognise(x *exchange, body []byte) {
 	x.claimed = ""
 	switch {
 	case x.service == nil:
-	case x.service.API.Protocol == wire.Query:
+	case x.service.API.Protocol.Form():
 		if version == "" || version == x.service.API.Version {
 			x.claimed = action
 		}

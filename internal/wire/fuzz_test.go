@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"slipway.dev/slipway/internal/wire"
+	"slipway.dev/slipway/internal/wire/ec2"
 )
 
 // pick chooses an operation with an input by a number.
@@ -18,9 +19,9 @@ func pick(query bool, n uint16) (*wire.Service, *wire.Operation) {
 		s  *wire.Service
 		op *wire.Operation
 	}
-	for _, s := range services {
+	for _, s := range append(services[:len(services):len(services)], &ec2.API) {
 		for i := range s.Operations {
-			if (s.Protocol == wire.Query) == query && s.Operations[i].Input != wire.None {
+			if s.Protocol.Form() == query && s.Operations[i].Input != wire.None {
 				all = append(all, struct {
 					s  *wire.Service
 					op *wire.Operation
@@ -70,6 +71,7 @@ func FuzzJSONRequest(f *testing.F) {
 func FuzzQueryRequest(f *testing.F) {
 	for n := range uint16(100) {
 		f.Add(n, []byte("Action=CreateUser&UserName=a&Tags.member.1.Key=k&Tags.member.1.Value=v&Tags.member.7.Key=&DurationSeconds=900&Policy=%7B%7D"))
+		f.Add(300+n, []byte("Action=CreateVpc&VpcId.1=a&VpcId.3=b&CidrBlock=10.0.0.0%2F16&Filter.1.Name=tag%3Aa&Filter.1.Value.1=b&TagSpecification.1.Tag.1.Key=k&MaxResults=5"))
 	}
 	f.Fuzz(func(t *testing.T, n uint16, body []byte) {
 		s, op := pick(true, n)

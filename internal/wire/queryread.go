@@ -98,15 +98,32 @@ func queryForm(r Request) string {
 type queryReader struct {
 	s    *Service
 	path []string
+	// ec2 reads the form of the EC2 protocol: other names, and lists without an element around their entries.
+	ec2 bool
 }
 
 func (queryCodec) decode(s *Service, op *Operation, r Request, in reflect.Value) error {
-	form, err := parseForm(queryForm(r))
+	reader := queryReader{s: s}
+	return reader.request(r, in, &s.Shapes[op.Input])
+}
+
+func (r *queryReader) request(from Request, in reflect.Value, sh *Shape) error {
+	form, err := parseForm(queryForm(from))
 	if err != nil {
 		return err
 	}
-	reader := queryReader{s: s}
-	return reader.structure(form, in, &s.Shapes[op.Input])
+	return r.structure(form, in, sh)
+}
+
+// name is how a member is called in a request.
+func (r *queryReader) name(m *Member) string {
+	if !r.ec2 {
+		return m.wireName()
+	}
+	if m.Query != "" {
+		return m.Query
+	}
+	return upperFirst(m.wireName())
 }
 
 func (r *queryReader) fail(format string, args ...any) error {
@@ -139,11 +156,12 @@ func (r *queryReader) value(n *formNode, v reflect.Value, sh *Shape) error {
 func (r *queryReader) structure(n *formNode, v reflect.Value, sh *Shape) error {
 	for i := range sh.Members {
 		m := &sh.Members[i]
-		c := n.children[m.wireName()]
+		name := r.name(m)
+		c := n.children[name]
 		if c == nil {
 			continue
 		}
-		r.path = append(r.path, m.wireName())
+		r.path = append(r.path, name)
 		if err := r.value(c, v.Field(i), &r.s.Shapes[m.Shape]); err != nil {
 			return err
 		}
@@ -154,7 +172,7 @@ func (r *queryReader) structure(n *formNode, v reflect.Value, sh *Shape) error {
 
 // entries returns the numbered children of a list or map in their order. Numbers need not be consecutive.
 func (r *queryReader) entries(n *formNode, sh *Shape, item string) ([]*formNode, error) {
-	if !sh.Flattened {
+	if !sh.Flattened && !r.ec2 {
 		if n = n.children[orElse(sh.Item, item)]; n == nil {
 			return nil, nil
 		}

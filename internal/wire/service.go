@@ -16,7 +16,11 @@ const (
 	JSON10 Protocol = iota + 1
 	JSON11
 	Query
+	EC2
 )
+
+// Form tells whether requests are forms that name their Action, and answers XML.
+func (p Protocol) Form() bool { return p == Query || p == EC2 }
 
 // Limits of a request; what passes one is refused as a serialisation error.
 const (
@@ -37,7 +41,7 @@ type Service struct {
 	Protocol    Protocol
 	// TargetPrefix precedes the operation in X-Amz-Target (JSON protocols).
 	TargetPrefix string
-	// Namespace is the XML namespace of answers (query protocol).
+	// Namespace is the XML namespace of answers (query and EC2 protocols).
 	Namespace string
 	// ErrorMessage is how error bodies spell the message member in JSON protocols: "Message" or "message".
 	ErrorMessage string
@@ -123,6 +127,8 @@ func (s *Service) codec() codec {
 		return jsonCodec{contentType: "application/x-amz-json-1.1"}
 	case Query:
 		return queryCodec{}
+	case EC2:
+		return ec2Codec{}
 	}
 	panic(fmt.Sprintf("wire: service %s has protocol %d, for which there is no codec", s.Name, s.Protocol))
 }

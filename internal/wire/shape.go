@@ -65,6 +65,8 @@ type Member struct {
 	Required bool
 	// Alias is the name on the wire in query and XML protocols where it differs from Name.
 	Alias string
+	// Query is the name in requests of the EC2 protocol where that is not the name on the wire with a capital letter.
+	Query string
 }
 
 func (m *Member) wireName() string {
