@@ -15,10 +15,22 @@ help: ## list the targets
 deps: ## install what the machine lacks (Debian packages; needs root)
 	@deploy/deps.sh
 
+# The web console is built where there is Node.js; without it the program says at /console/ how to get one. `make build CONSOLE=` does without.
+BUNDLE := internal/console/dist/index.html.gz
+CONSOLE := $(if $(shell command -v npm),$(shell node -e 'process.versions.node.split(".")[0] < 20 || console.log("$(BUNDLE)")' 2>/dev/null))
+
 build: bin/slipway bin/slipway-shim ## build bin/slipway
 
-bin/slipway: $(SOURCES)
+bin/slipway: $(SOURCES) $(CONSOLE)
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
+
+$(BUNDLE): console/node_modules/.package-lock.json $(shell find console/src console/public console/build -type f) $(wildcard console/*.json console/*.ts console/*.html)
+	@echo "building the web console"
+	@cd console && npm run --silent build -- --logLevel warn
+
+console/node_modules/.package-lock.json: console/package-lock.json
+	@cd console && npm ci --silent || { echo "the console's packages cannot be fetched; 'make build CONSOLE=' builds without it" >&2; exit 1; }
+	@touch $@
 
 # The same shim as `slipway shim`, without the rest: 1 MB of memory an instance instead of 7. Slipway uses it when it lies beside.
 bin/slipway-shim: $(SOURCES)

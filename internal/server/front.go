@@ -18,7 +18,7 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// front is everything behind the API listener: every AWS API, the registry, git, webhooks, health and metrics.
+// front is everything behind the API listener: every AWS API, the registry, the console, git, webhooks, health and metrics.
 type front struct {
 	sys *System
 	mux *http.ServeMux
@@ -46,14 +46,16 @@ func (s *System) openFront(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	people, err := s.signIn(aws)
-	if err != nil {
+	people, err1 := s.signIn()
+	pages, err2 := s.console()
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
 	f := &front{sys: s, mux: http.NewServeMux(), aws: aws}
 	f.mux.Handle("/", aws)
 	f.mux.Handle("/v2/", s.images.Registry())
-	f.mux.Handle("/console/", people)
+	f.mux.Handle("POST /console/signin", people)
+	f.mux.Handle("/console/", pages)
 	f.mux.Handle("/git/", s.host)
 	f.mux.Handle("/hooks/", s.hooks)
 	f.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })

@@ -1,8 +1,7 @@
-// Package signin is where a person signs in with a browser: as an account's root with a mail address, or as a user with account and
-// name, and with the code of an MFA device where there is one. It gives temporary credentials: as JSON to programs such as a console,
-// and on a page to people, with the shell lines that make command line tools use them.
+// Package signin is where a person signs in, with the web console or with a script: as an account's root with a mail address, or as a
+// user with account and name, and with the code of an MFA device where there is one. In come attempts as JSON; out go temporary
+// credentials, or a ticket for the next step, and the audit record of each sign-in.
 //
-// The pages are rendered here, work without scripts and fetch nothing from elsewhere. The session of a browser is a cookie that holds
-// the credentials; whatever a page then does, it does by calling the API as the person, so rights, limits and records are those of
-// any caller. What goes out is the audit record of each sign-in.
+// What is done with the credentials afterwards are calls of the APIs like any others, so rights, limits and records are those of any
+// caller. Nothing about a session is kept here, and there are no cookies.
 package signin

@@ -25,23 +25,21 @@ type auditor interface {
 	Record(ctx context.Context, r observe.AuditRecord, durable bool) error
 }
 
-// Config is what a Handler needs. All but CAFile, Log and Now are required.
+// Config is what a Handler needs. All but Log and Now are required.
 type Config struct {
 	People people
 	Audit  auditor
-	// API serves the AWS APIs, which the pages call as the person who has signed in.
-	API http.Handler
-	// Endpoint is the URL of these APIs for command line tools, and CAFile the authority they must trust, if it is not a public one.
-	Endpoint, CAFile string
-	Region           string
-	// Account is the one the form proposes, and under which attempts are recorded whose account is not known.
+	// Endpoint is the URL below which the console is, as records tell it.
+	Endpoint string
+	Region   string
+	// Account is the one under which attempts are recorded whose account is not known.
 	Account string
 	Log     *slog.Logger
 	Now     func() time.Time // default time.Now
 }
 
 const (
-	// maxBody is the largest form in bytes.
+	// maxBody is the largest attempt in bytes.
 	maxBody = 16 << 10
 
 	// hashing is how many passwords are checked at once: each takes a processor for a while, and anybody may ask.
@@ -50,16 +48,16 @@ const (
 	patience = 10 * time.Second
 )
 
-// Handler serves the pages below /console/.
+// Handler answers POST /console/signin.
 type Handler struct {
 	Config
 	turns chan struct{}
-	mux   http.Handler
+	steps http.Handler
 }
 
 // New checks the configuration.
 func New(c Config) (*Handler, error) {
-	if c.People == nil || c.Audit == nil || c.API == nil || c.Endpoint == "" || c.Region == "" || c.Account == "" {
+	if c.People == nil || c.Audit == nil || c.Endpoint == "" || c.Region == "" || c.Account == "" {
 		return nil, errors.New("signin: Config is not complete")
 	}
 	if c.Log == nil {
@@ -69,85 +67,37 @@ func New(c Config) (*Handler, error) {
 		c.Now = time.Now
 	}
 	h := &Handler{Config: c, turns: make(chan struct{}, hashing)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /console/signin", h.form)
-	mux.HandleFunc("POST /console/signin", h.signIn)
-	mux.HandleFunc("GET /console/session", h.session)
-	mux.HandleFunc("POST /console/keys", h.createKey)
-	mux.HandleFunc("POST /console/signout", h.signOut)
-	mux.HandleFunc("GET /console/signin.css", style)
-	mux.HandleFunc("GET /console/{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "/console/session", http.StatusSeeOther)
-	})
-	h.mux = http.NewCrossOriginProtection().Handler(mux)
+	h.steps = http.NewCrossOriginProtection().Handler(http.HandlerFunc(h.signIn))
 	return h, nil
 }
 
-// ServeHTTP answers one request. Nothing here may be kept by a cache or shown inside another site.
+// ServeHTTP takes one step of a sign-in. No cache may keep the answer.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	head := w.Header()
-	head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	head.Set("X-Content-Type-Options", "nosniff")
-	head.Set("X-Frame-Options", "DENY")
-	head.Set("Referrer-Policy", "no-referrer")
-	head.Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	h.mux.ServeHTTP(w, r)
+	h.steps.ServeHTTP(w, r)
 }
 
-// attempt is what a person, or a console, sends to sign in.
+// attempt is what a person sends to sign in: name and password first, a ticket with what else is needed afterwards.
 type attempt struct {
 	Mail, Account, UserName, Password, Ticket, Code, NewPassword string
 }
 
-// readAttempt reads a form, or JSON where the request says so.
-func readAttempt(r *http.Request) (a attempt, isJSON bool, err error) {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
-		d := json.NewDecoder(r.Body)
-		d.DisallowUnknownFields()
-		return a, true, d.Decode(&a)
-	}
-	if err := r.ParseForm(); err != nil {
-		return a, false, err
-	}
-	f := r.PostForm
-	return attempt{
-		Mail: f.Get("Mail"), Account: f.Get("Account"), UserName: f.Get("UserName"), Password: f.Get("Password"),
-		Ticket: f.Get("Ticket"), Code: f.Get("Code"), NewPassword: f.Get("NewPassword"),
-	}, false, nil
-}
-
-// signIn takes one step of a sign-in.
 func (h *Handler) signIn(w http.ResponseWriter, r *http.Request) {
-	in, isJSON, err := readAttempt(r)
-	if err != nil {
-		http.Error(w, "The request cannot be read.", http.StatusBadRequest)
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		http.Error(w, "Send JSON, with Content-Type: application/json.", http.StatusUnsupportedMediaType)
 		return
 	}
-	if !isJSON && r.PostForm.Get("NewPassword") != r.PostForm.Get("Again") {
-		h.show(w, http.StatusBadRequest, formPage{Attempt: in, NeedsCode: r.PostForm.Has("Code"), NeedsNewPassword: true, Failure: "The two new passwords differ."})
+	var in attempt
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		http.Error(w, "The request cannot be read: "+err.Error(), http.StatusBadRequest)
 		return
 	}
 	answer, err := h.try(r, in)
-	if isJSON {
-		h.answerJSON(w, answer, err)
-		return
-	}
-	if err == nil && answer.Done() {
-		setSession(w, r, answer.Credentials)
-		http.Redirect(w, r, "/console/session", http.StatusSeeOther)
-		return
-	}
-	page := formPage{Attempt: in, AsRoot: in.Mail != "", NeedsCode: answer.NeedsCode, NeedsNewPassword: answer.NeedsNewPassword}
-	page.Attempt.Ticket = answer.Ticket
-	if page.Attempt.Account == "" {
-		page.Attempt.Account = h.Account
-	}
-	status := http.StatusOK
-	if err != nil {
-		status, page.Failure = refusal(err)
-	}
-	h.show(w, status, page)
+	h.answer(w, answer, err)
 }
 
 // try takes the step when it is its turn, and records how the sign-in ended.
@@ -181,26 +131,26 @@ func refusal(err error) (status int, message string) {
 	}
 }
 
-// jsonAnswer is what a console reads. An attempt that needs more is answered 200 with a ticket and without credentials.
-type jsonAnswer struct {
-	Credentials      *jsonCredentials `json:",omitempty"`
-	ARN              string           `json:"Arn,omitempty"`
-	NeedsCode        bool             `json:",omitempty"`
-	NeedsNewPassword bool             `json:",omitempty"`
-	Ticket           string           `json:",omitempty"`
-	Code             string           `json:",omitempty"`
-	Message          string           `json:",omitempty"`
+// reply is what the console reads. An attempt that needs more is answered 200 with a ticket and without credentials.
+type reply struct {
+	Credentials      *credentials `json:",omitempty"`
+	ARN              string       `json:"Arn,omitempty"`
+	NeedsCode        bool         `json:",omitempty"`
+	NeedsNewPassword bool         `json:",omitempty"`
+	Ticket           string       `json:",omitempty"`
+	Code             string       `json:",omitempty"`
+	Message          string       `json:",omitempty"`
 }
 
-type jsonCredentials struct {
+type credentials struct {
 	AccessKeyID     string `json:"AccessKeyId"`
 	SecretAccessKey string
 	SessionToken    string
 	Expiration      time.Time
 }
 
-func (h *Handler) answerJSON(w http.ResponseWriter, a iam.SignInAnswer, err error) {
-	out := jsonAnswer{NeedsCode: a.NeedsCode, NeedsNewPassword: a.NeedsNewPassword, Ticket: a.Ticket}
+func (h *Handler) answer(w http.ResponseWriter, a iam.SignInAnswer, err error) {
+	out := reply{NeedsCode: a.NeedsCode, NeedsNewPassword: a.NeedsNewPassword, Ticket: a.Ticket}
 	status := http.StatusOK
 	switch {
 	case err != nil:
@@ -210,7 +160,7 @@ func (h *Handler) answerJSON(w http.ResponseWriter, a iam.SignInAnswer, err erro
 			out.Code = string(apprunner.CodeInternal)
 		}
 	case a.Done():
-		out.Credentials = &jsonCredentials{a.Credentials.AccessKeyID, a.Credentials.Secret, a.Credentials.Token, a.Credentials.ExpiresAt}
+		out.Credentials = &credentials{a.Credentials.AccessKeyID, a.Credentials.Secret, a.Credentials.Token, a.Credentials.ExpiresAt}
 		out.ARN = a.Who.ARN
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -1,0 +1,60 @@
+import { ACMClient } from '@aws-sdk/client-acm';
+import { AppRunnerClient } from '@aws-sdk/client-apprunner';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { ECRClient } from '@aws-sdk/client-ecr';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { STSClient } from '@aws-sdk/client-sts';
+import { WAFV2Client } from '@aws-sdk/client-wafv2';
+import { createContext, type ReactNode, use, useMemo } from 'react';
+
+import { type Session, useSession } from '../session/session';
+import { OwnClient } from './own';
+
+/** A client for every AWS API that the console calls, all at this installation. */
+export interface Clients {
+  acm: ACMClient;
+  apprunner: AppRunnerClient;
+  ec2: EC2Client;
+  ecr: ECRClient;
+  iam: IAMClient;
+  logs: CloudWatchLogsClient;
+  slipway: OwnClient;
+  sts: STSClient;
+  wafv2: WAFV2Client;
+}
+
+function makeClients(session: Session): Clients {
+  const { credentials, region } = session;
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  const config = {
+    endpoint: location.origin, region, credentials: { accessKeyId, secretAccessKey, sessionToken }, maxAttempts: 2,
+  };
+  return {
+    acm: new ACMClient(config),
+    apprunner: new AppRunnerClient(config),
+    ec2: new EC2Client(config),
+    ecr: new ECRClient(config),
+    iam: new IAMClient({ ...config, region: 'us-east-1' }),
+    logs: new CloudWatchLogsClient(config),
+    slipway: new OwnClient(session),
+    sts: new STSClient(config),
+    wafv2: new WAFV2Client(config),
+  };
+}
+
+const ClientsContext = createContext<Clients | undefined>(undefined);
+
+/** Makes the clients once for each session and region. */
+export function ClientsProvider({ children }: { children: ReactNode }) {
+  const session = useSession();
+  const clients = useMemo(() => makeClients(session), [session]);
+  return <ClientsContext value={clients}>{children}</ClientsContext>;
+}
+
+/** The clients of the person who has signed in, in the chosen region. */
+export function useClients(): Clients {
+  const clients = use(ClientsContext);
+  if (!clients) throw new Error('useClients is used outside a ClientsProvider');
+  return clients;
+}

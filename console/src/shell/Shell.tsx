@@ -1,0 +1,56 @@
+import AppLayout from '@cloudscape-design/components/app-layout';
+import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group';
+import Spinner from '@cloudscape-design/components/spinner';
+import { Suspense, useState } from 'react';
+import { Navigate, Outlet, useLocation, useNavigate } from 'react-router';
+
+import { ClientsProvider } from '../aws/clients';
+import { QueriesProvider } from '../aws/queries';
+import { useDoor } from '../session/session';
+import { Flashes, FlashProvider } from './flash';
+import { FrameProvider, HelpPane, useFrame } from './page';
+import { SideBar } from './SideBar';
+import { TopBar } from './TopBar';
+
+/** Everything behind the sign-in; leads there who has not signed in, and back afterwards. */
+export function Shell() {
+  const { session } = useDoor();
+  const { pathname, search } = useLocation();
+  if (!session) return <Navigate to="/signin" replace state={{ from: pathname + search }} />;
+  return (
+    <ClientsProvider>
+      <QueriesProvider>
+        <FlashProvider>
+          <FrameProvider>
+            <Layout />
+          </FrameProvider>
+        </FlashProvider>
+      </QueriesProvider>
+    </ClientsProvider>
+  );
+}
+
+function Layout() {
+  const frame = useFrame();
+  const navigate = useNavigate();
+  const [navigationOpen, setNavigationOpen] = useState(() => innerWidth > 900);
+  const crumbs = [{ text: 'App Runner', href: '/' }, ...frame.page.crumbs];
+  return (
+    <>
+      <header id="top"><TopBar /></header>
+      <AppLayout
+        headerSelector="#top"
+        notifications={<Flashes />}
+        stickyNotifications
+        breadcrumbs={<BreadcrumbGroup items={crumbs} onFollow={(event) => { event.preventDefault(); void navigate(event.detail.href); }} />}
+        navigation={<SideBar />}
+        navigationOpen={navigationOpen}
+        onNavigationChange={({ detail }) => { setNavigationOpen(detail.open); }}
+        tools={<HelpPane />}
+        toolsOpen={frame.open}
+        onToolsChange={({ detail }) => { frame.setOpen(detail.open); }}
+        content={<Suspense fallback={<Spinner size="large" />}><Outlet /></Suspense>}
+      />
+    </>
+  );
+}
