@@ -26,7 +26,7 @@ type BusEvent struct {
 	Source     string
 	DetailType string
 	Resources  []string
-	Detail     map[string]any
+	Detail     any // what JSON has as an object
 }
 
 // MarshalJSON gives the envelope that rules match and targets receive.
