@@ -12,7 +12,7 @@ import { CreateRevision } from './CreateRevision';
 import { DeleteConfiguration } from './DeleteConfiguration';
 import { help } from './help';
 import { MakeDefault } from './MakeDefault';
-import { useConfigurations } from './revisions';
+import { useConfigurations } from './lists';
 
 const columns: TableProps.ColumnDefinition<AutoScalingConfigurationSummary>[] = [
   {

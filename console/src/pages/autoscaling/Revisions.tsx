@@ -12,8 +12,8 @@ import { CreateRevision } from './CreateRevision';
 import { DeleteConfiguration } from './DeleteConfiguration';
 import { help } from './help';
 import { MakeDefault } from './MakeDefault';
-import { useRevisions } from './revisions';
-import { Users } from './Users';
+import { useRevisions } from './lists';
+import { UsedBy } from './UsedBy';
 
 const columns: TableProps.ColumnDefinition<AutoScalingConfiguration>[] = [
   {
@@ -63,7 +63,7 @@ export default function Revisions() {
           </>
         }
       />
-      {chosen && <Users key={selected} revision={chosen} />}
+      {chosen && <UsedBy key={selected} revision={chosen} />}
       {task === 'create' && <CreateRevision of={chosen ?? query.data?.[0]} name={name} close={close} />}
       {task === 'default' && chosen && <MakeDefault revision={chosen} close={close} />}
       {task === 'delete' && chosen && <DeleteConfiguration revision={chosen} close={close} />}

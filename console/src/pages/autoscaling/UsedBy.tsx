@@ -6,11 +6,11 @@ import Spinner from '@cloudscape-design/components/spinner';
 
 import { RouteLink } from '../../parts/RouteLink';
 import { ErrorAlert } from '../../shell/ErrorAlert';
-import { serviceName, useUsers } from './revisions';
+import { serviceName, useUsedBy } from './lists';
 
 /** The services that use a revision. */
-export function Users({ revision }: { revision: AutoScalingConfiguration }) {
-  const { data, error, refetch } = useUsers(revision.AutoScalingConfigurationArn ?? '');
+export function UsedBy({ revision }: { revision: AutoScalingConfiguration }) {
+  const { data, error, refetch } = useUsedBy(revision.AutoScalingConfigurationArn ?? '');
   return (
     <Container header={<Header variant="h2" counter={data ? `(${String(data.length)})` : ''}>Services with revision {revision.AutoScalingConfigurationRevision}</Header>}>
       {error && <ErrorAlert header="The services cannot be listed" error={error} retry={() => { void refetch(); }} />}

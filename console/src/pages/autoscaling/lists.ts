@@ -36,7 +36,7 @@ export function useRevisions(name: string) {
 }
 
 /** The ARNs of the services that use a revision. */
-export function useUsers(arn: string) {
+export function useUsedBy(arn: string) {
   const { apprunner } = useClients();
   return useQuery({
     queryKey: ['autoscaling', 'users', arn],
