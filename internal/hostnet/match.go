@@ -69,21 +69,53 @@ func SourceIn(set *nftables.Set) []expr.Any {
 }
 
 // SourceWithin matches packets from a network.
-func SourceWithin(p netip.Prefix) []expr.Any {
+func SourceWithin(p netip.Prefix) []expr.Any { return within(p, sourceOffset) }
+
+// DestinationWithin matches packets to a network.
+func DestinationWithin(p netip.Prefix) []expr.Any { return within(p, destinationOffset) }
+
+func within(p netip.Prefix, at uint32) []expr.Any {
 	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-p.Bits()))
-	return append(address(sourceOffset),
+	return append(address(at),
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: mask, Xor: make([]byte, 4)},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: p.Masked().Addr().AsSlice()})
 }
 
-// Port matches packets to a port of TCP or UDP.
-func Port(proto byte, number uint16) []expr.Any {
+// Protocol matches packets of a protocol, as the IP header numbers it.
+func Protocol(proto byte) []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{proto}},
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(number)},
 	}
+}
+
+// Port matches packets to a port of TCP or UDP.
+func Port(proto byte, number uint16) []expr.Any {
+	return append(Protocol(proto), destinationPort(), &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(number)})
+}
+
+// Ports matches packets to one of several ports of TCP or UDP.
+func Ports(proto byte, first, last uint16) []expr.Any {
+	return append(Protocol(proto), destinationPort(), &expr.Range{
+		Op: expr.CmpOpEq, Register: 1, FromData: binaryutil.BigEndian.PutUint16(first), ToData: binaryutil.BigEndian.PutUint16(last),
+	})
+}
+
+func destinationPort() expr.Any {
+	return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
+}
+
+// ICMP matches messages of a type and code of ICMP; -1 for all.
+func ICMP(kind, code int) []expr.Any {
+	list := Protocol(unix.IPPROTO_ICMP)
+	for offset, value := range []int{kind, code} {
+		if value >= 0 {
+			list = append(list,
+				&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: uint32(offset), Len: 1},
+				&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{byte(value)}})
+		}
+	}
+	return list
 }
 
 // Accept lets a packet pass this hook.
@@ -104,4 +136,9 @@ func LeadTo(a netip.Addr, to uint16) []expr.Any {
 		&expr.Immediate{Register: 2, Data: binary.BigEndian.AppendUint16(nil, to)},
 		&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2},
 	}
+}
+
+// Jump goes on with the rules of another chain and comes back where those decided nothing.
+func Jump(to *nftables.Chain) []expr.Any {
+	return []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: to.Name}}
 }

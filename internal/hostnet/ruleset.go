@@ -50,6 +50,11 @@ func (r *Ruleset) Chain(name string, kind nftables.ChainType, hook *nftables.Cha
 	return r.conn.AddChain(&nftables.Chain{Name: name, Table: r.Table, Type: kind, Hooknum: hook, Priority: prio})
 }
 
+// Branch adds a chain that other chains jump to.
+func (r *Ruleset) Branch(name string) *nftables.Chain {
+	return r.conn.AddChain(&nftables.Chain{Name: name, Table: r.Table})
+}
+
 // Rule adds a rule to the end of a chain.
 func (r *Ruleset) Rule(c *nftables.Chain, parts ...[]expr.Any) {
 	rule := &nftables.Rule{Table: r.Table, Chain: c}
