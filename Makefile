@@ -43,6 +43,7 @@ down: build ## stop Slipway and its applications
 	bin/slipway down
 
 test: deps build ## the whole test suite; really runs containers
+	@deploy/browser.sh
 	$(GO) test -shuffle=on -timeout 25m ./...
 
 lint: ## formatting, vet, staticcheck, generated code in step
