@@ -1,0 +1,58 @@
+import { TagResourceCommand, UntagResourceCommand, UpdateServiceCommand, type AppRunnerClient, type Service } from '@aws-sdk/client-apprunner';
+import { AssociateWebACLCommand, DisassociateWebACLCommand, type WAFV2Client } from '@aws-sdk/client-wafv2';
+
+import { makeScaling, type Makers } from '../create/createService';
+import { joinTags } from '../service-form/extras';
+import type { ServiceForm } from '../service-form/form';
+import { updateRequest } from '../service-form/request';
+import { makeAccessRole } from '../service-form/roles';
+
+/**
+ * Brings a service from one state of the form to another: by an update where the settings differ, which is an operation, and by tags
+ * and the web ACL, which take effect at once. The update comes first, so that nothing is changed if it is refused. `made` gets the
+ * form in which what was made for it stands as existing.
+ */
+export async function saveService(
+  makers: Makers,
+  service: Service,
+  { before, after, account }: { before: ServiceForm; after: ServiceForm; account: string },
+  made: (form: ServiceForm) => void,
+): Promise<void> {
+  const arn = service.ServiceArn ?? '';
+  const ready = await makeMissing(makers, after, made);
+  const update = updateRequest(before, ready, account);
+  if (update || service.Status === 'CREATE_FAILED') {
+    await makers.apprunner.send(new UpdateServiceCommand({ ...update, ServiceArn: arn }));
+  }
+  await saveTags(makers.apprunner, arn, before, ready);
+  await saveWebAcl(makers.wafv2, arn, before, ready);
+}
+
+async function makeMissing(makers: Makers, asked: ServiceForm, made: (form: ServiceForm) => void): Promise<ServiceForm> {
+  let form = asked;
+  if (form.kind === 'image' && form.provider === 'ECR' && form.access.use === 'new') {
+    const arn = await makeAccessRole(makers.iam, form.access.name);
+    form = { ...form, access: { ...form.access, use: 'existing', arn } };
+    made(form);
+  }
+  if (form.scaling.use === 'new') {
+    form = { ...form, scaling: { ...form.scaling, use: 'existing', arn: await makeScaling(makers.apprunner, form.scaling) } };
+    made(form);
+  }
+  return form;
+}
+
+async function saveTags(apprunner: AppRunnerClient, ResourceArn: string, before: ServiceForm, after: ServiceForm): Promise<void> {
+  const old = new Map(joinTags(before.extras, before.tags).map((t) => [t.Key, t.Value]));
+  const now = joinTags(after.extras, after.tags);
+  const changed = now.filter((t) => old.get(t.Key) !== t.Value);
+  const gone = [...old.keys()].filter((key): key is string => key !== undefined && !now.some((t) => t.Key === key));
+  if (gone.length > 0) await apprunner.send(new UntagResourceCommand({ ResourceArn, TagKeys: gone }));
+  if (changed.length > 0) await apprunner.send(new TagResourceCommand({ ResourceArn, Tags: changed }));
+}
+
+async function saveWebAcl(wafv2: WAFV2Client, ResourceArn: string, before: ServiceForm, after: ServiceForm): Promise<void> {
+  if (after.webAclArn === before.webAclArn) return;
+  if (after.webAclArn === '') await wafv2.send(new DisassociateWebACLCommand({ ResourceArn }));
+  else await wafv2.send(new AssociateWebACLCommand({ ResourceArn, WebACLArn: after.webAclArn }));
+}

@@ -1,0 +1,228 @@
+import type { HealthCheckProtocol, Service, Tag } from '@aws-sdk/client-apprunner';
+
+import { splitTags, type Extras } from './extras';
+
+/**
+ * What a person has typed for a service. Numbers are text until they are sent, so that a half-typed one can be shown as it is.
+ * The wizard and the Configuration tab fill in the same form.
+ */
+export interface ServiceForm {
+  kind: 'image' | 'code';
+
+  provider: 'ECR' | 'ECR_PUBLIC';
+  imageUri: string;
+  access: AccessRole;
+
+  /** Empty: the repository can be read by everybody. */
+  connectionArn: string;
+  repositoryUrl: string;
+  branch: string;
+  sourceDirectory: string;
+
+  automatic: boolean;
+
+  /** Where build and start settings of a code service come from: this form, or apprunner.yaml. */
+  settingsFrom: 'API' | 'REPOSITORY';
+  runtime: string;
+  buildCommand: string;
+  startCommand: string;
+  port: string;
+
+  name: string;
+  /** Units: 1024 is one vCPU. */
+  cpu: string;
+  /** MB. */
+  memory: string;
+  variables: readonly Variable[];
+  scaling: Scaling;
+  health: HealthCheck;
+  /** Empty: none. */
+  instanceRoleArn: string;
+  /** Empty: a key that the installation keeps. */
+  kmsKey: string;
+  /** Empty: none. */
+  webAclArn: string;
+  egress: Egress;
+  ingress: Ingress;
+  /** Settings beyond App Runner, by the name of their tag without "slipway:"; those not there have their default. */
+  extras: Extras;
+  tags: readonly Label[];
+}
+
+/** The role with which private images are pulled. */
+export interface AccessRole {
+  use: 'existing' | 'new';
+  arn: string;
+  /** Of the role to make. */
+  name: string;
+}
+
+/** One environment variable; a secret holds a reference to where the value is kept. */
+export interface Variable {
+  name: string;
+  value: string;
+  secret: boolean;
+}
+
+/** One tag. */
+export interface Label {
+  key: string;
+  value: string;
+}
+
+/** Which auto scaling configuration the service shall have. */
+export interface Scaling {
+  use: 'default' | 'existing' | 'new';
+  arn: string;
+  name: string;
+  maxConcurrency: string;
+  minSize: string;
+  maxSize: string;
+}
+
+/** How instances are checked; times in seconds. */
+export interface HealthCheck {
+  protocol: HealthCheckProtocol;
+  path: string;
+  interval: string;
+  timeout: string;
+  healthyThreshold: string;
+  unhealthyThreshold: string;
+}
+
+/** Where outgoing traffic goes. */
+export interface Egress {
+  type: 'DEFAULT' | 'VPC';
+  connectorArn: string;
+}
+
+/** Where incoming traffic may come from. */
+export interface Ingress {
+  public: boolean;
+  vpcId: string;
+  vpcEndpointId: string;
+  addresses: 'IPV4' | 'DUAL_STACK';
+}
+
+/** The form as the wizard opens it: the console's own defaults, which are not those of the API for the health check. */
+export const blank: ServiceForm = {
+  kind: 'image',
+  provider: 'ECR',
+  imageUri: '',
+  access: { use: 'existing', arn: '', name: 'AppRunnerECRAccessRole-console' },
+  connectionArn: '',
+  repositoryUrl: '',
+  branch: 'main',
+  sourceDirectory: '/',
+  automatic: false,
+  settingsFrom: 'API',
+  runtime: '',
+  buildCommand: '',
+  startCommand: '',
+  port: '8080',
+  name: '',
+  cpu: '1024',
+  memory: '2048',
+  variables: [],
+  scaling: { use: 'default', arn: '', name: '', maxConcurrency: '100', minSize: '1', maxSize: '25' },
+  health: { protocol: 'TCP', path: '/', interval: '10', timeout: '5', healthyThreshold: '1', unhealthyThreshold: '5' },
+  instanceRoleArn: '',
+  kmsKey: '',
+  webAclArn: '',
+  egress: { type: 'DEFAULT', connectorArn: '' },
+  ingress: { public: true, vpcId: '', vpcEndpointId: '', addresses: 'IPV4' },
+  extras: {},
+  tags: [],
+};
+
+/** The form that shows a service as it is. */
+export function formOf(service: Service, tags: readonly Tag[], webAclArn: string): ServiceForm {
+  const source = service.SourceConfiguration;
+  const network = service.NetworkConfiguration;
+  const scaling = service.AutoScalingConfigurationSummary;
+  const { extras, labels } = splitTags(tags);
+  return {
+    ...blank,
+    ...sourceOf(service),
+    automatic: source?.AutoDeploymentsEnabled ?? false,
+    access: { ...blank.access, arn: source?.AuthenticationConfiguration?.AccessRoleArn ?? '' },
+    connectionArn: source?.AuthenticationConfiguration?.ConnectionArn ?? '',
+    name: service.ServiceName ?? '',
+    cpu: service.InstanceConfiguration?.Cpu ?? blank.cpu,
+    memory: service.InstanceConfiguration?.Memory ?? blank.memory,
+    instanceRoleArn: service.InstanceConfiguration?.InstanceRoleArn ?? '',
+    health: healthOf(service),
+    scaling: { ...blank.scaling, use: 'existing', arn: scaling?.AutoScalingConfigurationArn ?? '' },
+    kmsKey: service.EncryptionConfiguration?.KmsKey ?? '',
+    webAclArn,
+    egress: {
+      type: network?.EgressConfiguration?.EgressType ?? 'DEFAULT',
+      connectorArn: network?.EgressConfiguration?.VpcConnectorArn ?? '',
+    },
+    ingress: {
+      ...blank.ingress,
+      public: network?.IngressConfiguration?.IsPubliclyAccessible ?? true,
+      addresses: network?.IpAddressType === 'DUAL_STACK' ? 'DUAL_STACK' : 'IPV4',
+    },
+    extras,
+    tags: labels,
+  };
+}
+
+function sourceOf(service: Service): Partial<ServiceForm> {
+  const image = service.SourceConfiguration?.ImageRepository;
+  if (image) {
+    const run = image.ImageConfiguration;
+    return {
+      kind: 'image',
+      provider: image.ImageRepositoryType ?? 'ECR',
+      imageUri: image.ImageIdentifier ?? '',
+      startCommand: run?.StartCommand ?? '',
+      port: run?.Port ?? blank.port,
+      variables: variablesOf(run?.RuntimeEnvironmentVariables, run?.RuntimeEnvironmentSecrets),
+    };
+  }
+  const code = service.SourceConfiguration?.CodeRepository;
+  const values = code?.CodeConfiguration?.CodeConfigurationValues;
+  return {
+    kind: 'code',
+    repositoryUrl: code?.RepositoryUrl ?? '',
+    branch: code?.SourceCodeVersion?.Value ?? '',
+    sourceDirectory: code?.SourceDirectory ?? '/',
+    settingsFrom: code?.CodeConfiguration?.ConfigurationSource ?? 'API',
+    runtime: values?.Runtime ?? '',
+    buildCommand: values?.BuildCommand ?? '',
+    startCommand: values?.StartCommand ?? '',
+    port: values?.Port ?? blank.port,
+    variables: variablesOf(values?.RuntimeEnvironmentVariables, values?.RuntimeEnvironmentSecrets),
+  };
+}
+
+function variablesOf(plain: Record<string, string> | undefined, secrets: Record<string, string> | undefined): Variable[] {
+  const list = (values: Record<string, string> | undefined, secret: boolean) =>
+    Object.entries(values ?? {}).map(([name, value]) => ({ name, value, secret }));
+  return [...list(plain, false), ...list(secrets, true)].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function healthOf(service: Service): HealthCheck {
+  const h = service.HealthCheckConfiguration;
+  return {
+    protocol: h?.Protocol ?? 'TCP',
+    path: h?.Path ?? '/',
+    interval: String(h?.Interval ?? blank.health.interval),
+    timeout: String(h?.Timeout ?? blank.health.timeout),
+    healthyThreshold: String(h?.HealthyThreshold ?? blank.health.healthyThreshold),
+    unhealthyThreshold: String(h?.UnhealthyThreshold ?? blank.health.unhealthyThreshold),
+  };
+}
+
+/** Whether the trigger can be automatic: not for public images and not for images of another account. */
+export function mayBeAutomatic(form: ServiceForm, imageAccount: string | undefined, ownAccount: string): boolean {
+  if (form.kind === 'code') return true;
+  return form.provider === 'ECR' && (imageAccount === undefined || imageAccount === ownAccount);
+}
+
+/** Whether build, start, port and variables are typed here, not read from apprunner.yaml. */
+export function settingsAreHere(form: ServiceForm): boolean {
+  return form.kind === 'image' || form.settingsFrom === 'API';
+}
