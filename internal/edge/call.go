@@ -130,7 +130,7 @@ func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // find finds the service that is meant, and books the connection there.
 func (x *call) find(cc *clientConn) *failure {
-	x.service = x.s.routing.lookup(text(x.req.host))
+	x.service = x.s.routing.lookupAt(cc.endpoint, text(x.req.host))
 	switch {
 	case x.service == nil:
 		return failUnknownHost

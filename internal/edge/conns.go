@@ -27,9 +27,11 @@ type clientConn struct {
 	closed atomic.Bool
 	tls    uint16 // version, once agreed on; 0 without TLS
 	origin netip.Addr
-	of     atomic.Pointer[service] // of the first request
-	h1     atomic.Pointer[h1Conn]  // while served by the own HTTP/1.1 path
-	h2     atomic.Pointer[h2Conn]  // while served by the own HTTP/2 front
+	// endpoint is the interface endpoint that it came in at; "" for the public front door. Set before anything is served.
+	endpoint string
+	of       atomic.Pointer[service] // of the first request
+	h1       atomic.Pointer[h1Conn]  // while served by the own HTTP/1.1 path
+	h2       atomic.Pointer[h2Conn]  // while served by the own HTTP/2 front
 }
 
 // add books nc; nil when there are too many, at all or from the same place.

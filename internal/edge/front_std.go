@@ -53,7 +53,7 @@ func newStdFront(s *Server) (*stdFront, error) {
 	}
 	f.redirect = &http.Server{
 		Handler: http.HandlerFunc(f.redirectToHTTPS), ReadHeaderTimeout: s.limits.HeadRead, ReadTimeout: s.limits.HeadRead,
-		WriteTimeout: s.limits.ClientStall, IdleTimeout: s.limits.HeadRead, MaxHeaderBytes: s.limits.HeadBytes, ErrorLog: errLog,
+		WriteTimeout: s.limits.ClientStall, IdleTimeout: s.limits.HeadRead, MaxHeaderBytes: s.limits.HeadBytes, ErrorLog: errLog, ConnContext: withEndpoint,
 	}
 	f.upstream = &http.Transport{
 		DialContext:        (&net.Dialer{Timeout: s.limits.Connect}).DialContext,
@@ -97,7 +97,7 @@ func (f *stdFront) close() {
 func (f *stdFront) serveRedirect(cc *clientConn) { f.plain.give(cc) }
 
 func (f *stdFront) serveHTTP2(conn *tls.Conn) {
-	f.h2.ServeConn(conn, &http2.ServeConnOpts{BaseConfig: f.over2, Handler: f})
+	f.h2.ServeConn(conn, &http2.ServeConnOpts{Context: withEndpoint(context.Background(), conn), BaseConfig: f.over2, Handler: f})
 	conn.Close()
 }
 
@@ -107,7 +107,7 @@ func (f *stdFront) redirectToHTTPS(w http.ResponseWriter, r *http.Request) {
 	if f.edge.routing.answerChallenge(w, r) {
 		return
 	}
-	if f.edge.routing.lookup(r.Host) == nil {
+	if f.edge.routing.lookupAt(endpointIn(r.Context()), r.Host) == nil {
 		writeFailure(w, r, failUnknownHost, "")
 		return
 	}
@@ -115,14 +115,14 @@ func (f *stdFront) redirectToHTTPS(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		status = http.StatusMovedPermanently
 	}
-	w.Header().Set("Location", "https://"+f.edge.publicHost(r.Host)+requestTarget(r))
+	w.Header().Set("Location", "https://"+f.edge.secureHost(r)+requestTarget(r))
 	w.WriteHeader(status)
 }
 
-// publicHost is host with the port that HTTPS is reached at.
-func (s *Server) publicHost(host string) string {
-	name := hostName(host)
-	if s.cfg.HTTPSPort == 0 || s.cfg.HTTPSPort == 443 {
+// secureHost is the host of a request with the port that HTTPS is reached at.
+func (s *Server) secureHost(r *http.Request) string {
+	name := hostName(r.Host)
+	if s.cfg.HTTPSPort == 0 || s.cfg.HTTPSPort == securePort || endpointIn(r.Context()) != "" {
 		return name
 	}
 	return name + ":" + strconv.Itoa(s.cfg.HTTPSPort)
@@ -152,8 +152,9 @@ type exchange struct {
 // tlsVersionKey leads to the TLS version of a connection, where net/http cannot see it.
 type tlsVersionKey struct{}
 
-// withTLSVersion notes the TLS version of a connection handed over.
+// withTLSVersion notes the TLS version of a connection handed over, and the endpoint it came in at.
 func withTLSVersion(ctx context.Context, c net.Conn) context.Context {
+	ctx = withEndpoint(ctx, c)
 	if p, ok := c.(*prefixConn); ok {
 		c = p.Conn
 	}
@@ -192,7 +193,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
-	x := &exchange{service: f.edge.routing.lookup(r.Host), id: requestID(r.Header.Get("X-Request-Id"))}
+	x := &exchange{service: f.edge.routing.lookupAt(endpointIn(r.Context()), r.Host), id: requestID(r.Header.Get("X-Request-Id"))}
 	body := &countedBody{ReadCloser: r.Body}
 	x.body = body
 	defer func() {

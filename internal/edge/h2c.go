@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -113,6 +114,7 @@ type h2cExchange struct {
 	cancel    context.CancelFunc
 	failed    *failure // why there is no answer; set before down ends
 	withdrew  bool     // the instance cancelled the stream in its answer; set before down ends
+	sentAway  atomic.Bool
 }
 
 // What waits in the pipes of one exchange at most, give or take one write.
@@ -262,20 +264,10 @@ func (x *h2cExchange) passBody(resp *http.Response) {
 			}
 		}
 		if err != nil {
-			s, ok := errors.AsType[http2.StreamError](err)
-			x.withdrew = ok && s.Code == http2.ErrCodeCancel
+			x.breakOff(resp, err)
 			return
 		}
 	}
-}
-
-// cancelled tells whether the instance took its answer back, after the answer has ended.
-func (c *upstreamConn) cancelled() bool {
-	if c == nil {
-		return false
-	}
-	x, ok := c.wire.(*h2cExchange)
-	return ok && x.withdrew
 }
 
 // appendStdHead appends the head of an answer of net/http as HTTP/1.1, framed so that its trailers can follow.

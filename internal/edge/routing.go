@@ -15,12 +15,44 @@ import (
 
 // snapshot is what a request looks things up in: never changed, replaced as a whole.
 type snapshot struct {
-	table Table
-	hosts map[string]*service
-	wild  map[string]*service // ".example.com" for every route to *.example.com
-	certs map[string]*tls.Certificate
+	table   Table
+	public  directory
+	private map[string]directory // by endpoint
+	certs   map[string]*tls.Certificate
 	// fallback is shown to clients that name no known host, so that they can be told so.
 	fallback *tls.Certificate
+}
+
+// directory is which host names lead where at one front door.
+type directory struct {
+	hosts map[string]*service
+	wild  map[string]*service // ".example.com" for every route to *.example.com
+}
+
+func newDirectory() directory {
+	return directory{hosts: map[string]*service{}, wild: map[string]*service{}}
+}
+
+// add makes a host name lead to a service.
+func (d directory) add(host string, s *service) {
+	if parent, wildcard := strings.CutPrefix(host, "*"); wildcard {
+		d.wild[parent] = s
+	} else {
+		d.hosts[host] = s
+	}
+}
+
+// at is the directory of an endpoint, "" for the public front door.
+func (s *snapshot) at(endpoint string) directory {
+	if endpoint == "" {
+		return s.public
+	}
+	d, found := s.private[endpoint]
+	if !found {
+		d = newDirectory()
+		s.private[endpoint] = d
+	}
+	return d
 }
 
 // routing owns the snapshot in use and the services behind it.
@@ -38,6 +70,7 @@ type routing struct {
 	parsed   []parsedCert
 	checks   sync.WaitGroup
 	base     context.Context // ends all checks
+	switched chan struct{}   // holds one when there was a switch
 }
 
 // parsedCert keeps a parsed certificate for the next table: parsing a thousand of them takes a second.
@@ -47,7 +80,7 @@ type parsedCert struct {
 }
 
 func newRouting(ctx context.Context, h *hub, limits *Limits, ask probe) *routing {
-	r := &routing{hub: h, limits: limits, ask: ask, services: map[string]*service{}, base: ctx, icebox: &icebox{}}
+	r := &routing{hub: h, limits: limits, ask: ask, services: map[string]*service{}, base: ctx, icebox: &icebox{}, switched: make(chan struct{}, 1)}
 	r.current.Store(&snapshot{})
 	return r
 }
@@ -62,7 +95,7 @@ func (r *routing) apply(t Table, trust bool) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := &snapshot{table: t, hosts: map[string]*service{}, wild: map[string]*service{}}
+	next := &snapshot{table: t, public: newDirectory(), private: map[string]directory{}}
 	parsed, err := r.parseCerts(t.Certificates)
 	if err != nil {
 		return err
@@ -81,14 +114,14 @@ func (r *routing) apply(t Table, trust bool) error {
 		}
 		r.change(s, &route, trust)
 		for _, h := range route.Hosts {
-			if parent, wildcard := strings.CutPrefix(h, "*"); wildcard {
-				next.wild[parent] = s
-			} else {
-				next.hosts[h] = s
-			}
+			next.at(route.Endpoint).add(h, s)
 		}
 	}
 	r.current.Store(next)
+	select {
+	case r.switched <- struct{}{}:
+	default: // who looks will see this table
+	}
 	r.dropUnnamed(named)
 	if len(r.peers) > 0 {
 		r.compare()
@@ -272,15 +305,22 @@ func (r *routing) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 	return s.fallback, nil
 }
 
-// lookup finds the service of a Host header or :authority: by the name itself, then by a wildcard for all its labels but the first (§16.2);
-// nil when there is none.
-func (r *routing) lookup(host string) *service {
-	table, name := r.current.Load(), hostName(host)
-	if s := table.hosts[name]; s != nil || len(table.wild) == 0 {
+// lookup finds the service of a host name at the public front door.
+func (r *routing) lookup(host string) *service { return r.lookupAt("", host) }
+
+// lookupAt finds the service of a Host header or :authority: by the name itself, then by a wildcard for all its labels but the first (§16.2);
+// nil when there is none. endpoint is where the client came in.
+func (r *routing) lookupAt(endpoint, host string) *service {
+	table := r.current.Load()
+	names, name := table.public, hostName(host)
+	if endpoint != "" {
+		names = table.private[endpoint]
+	}
+	if s := names.hosts[name]; s != nil || len(names.wild) == 0 {
 		return s
 	}
 	if dot := strings.IndexByte(name, '.'); dot > 0 {
-		return table.wild[name[dot:]]
+		return names.wild[name[dot:]]
 	}
 	return nil
 }

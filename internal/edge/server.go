@@ -213,6 +213,7 @@ func (s *Server) acceptEach(accepting *sync.WaitGroup) {
 	s.each(func(l net.Listener, serve func(*clientConn)) {
 		accepting.Go(func() { s.acceptAll(l, serve) })
 	})
+	accepting.Go(func() { s.keepDoors(accepting) })
 	<-s.stopAccept
 }
 

@@ -82,8 +82,11 @@ func (x *call) over(_, drain time.Duration) bool {
 	return draining && since > drain
 }
 
-// cut ends the answer where it is.
+// cut ends the answer: in its own words where there are any, where it is if that does not end it.
 func (x *call) cut() {
+	if x.conn.sendAway() {
+		return
+	}
 	x.clock.mu.Lock()
 	defer x.clock.mu.Unlock()
 	x.clock.expire(failTimeout)

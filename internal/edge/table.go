@@ -16,6 +16,8 @@ type Table struct {
 	Routes       []Route
 	Certificates []Certificate
 	Challenges   []Challenge
+	// Private are the addresses at which private services answer.
+	Private []PrivateListener
 }
 
 // Route says how the requests of one service are treated.
@@ -25,8 +27,11 @@ type Route struct {
 	ServiceID   string
 	// Hosts are the host names of the service in lower case, without port; *.example.com stands for every name one label below
 	// example.com that no route has for itself. Each belongs to one route only.
-	Hosts   []string
-	Serving Serving
+	Hosts []string
+	// Endpoint is the interface endpoint that the service is joined to: its hosts are known there and nowhere else. "" is the public
+	// front door.
+	Endpoint string
+	Serving  Serving
 	// MaxConcurrency is how many requests one instance gets at a time (1-200, §12.1); 0 means 100.
 	MaxConcurrency int
 	// RequestTimeout bounds one request from its first byte to the last one of the answer; 0 means 120 s (§19).
@@ -187,7 +192,7 @@ func (t Table) validate() error {
 			return fmt.Errorf("route of %s: %w", r.ServiceARN, err)
 		}
 	}
-	return nil
+	return validatePrivate(t.Private)
 }
 
 // validate tells the first fault of a route; owner maps the hosts seen so far to their service.

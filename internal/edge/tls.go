@@ -78,6 +78,9 @@ func (r *routing) tlsConfig() *tls.Config {
 	proof := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: modernSuites, NextProtos: []string{protoACME}, GetCertificate: r.proof, SessionTicketsDisabled: true}
 	usual := c.GetConfigForClient
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if !r.joined(hello) {
+			return nil, errNotJoined
+		}
 		if slices.Equal(hello.SupportedProtos, []string{protoACME}) {
 			return proof, nil
 		}
