@@ -29,10 +29,11 @@ var hiddenMembers = map[string]bool{
 	"secretString": true, "secretBinary": true, "secretAccessKey": true, "sessionToken": true, "password": true, "newPassword": true, "oldPassword": true,
 	"authorizationToken": true, "tokenCode": true, "webIdentityToken": true, "privateKey": true, "plaintext": true, "keyMaterial": true,
 	"clientSecret": true, "accessToken": true, "authenticationCode1": true, "authenticationCode2": true,
+	"detail": true, // of a client's event
 }
 
 // torrents are actions that change so much so often that their records may wait for company like those of reading ones.
-var torrents = map[string]bool{"PutLogEvents": true, "UploadLayerPart": true, "PutMetricData": true, "PutTraceSegments": true}
+var torrents = map[string]bool{"PutLogEvents": true, "UploadLayerPart": true, "PutMetricData": true, "PutTraceSegments": true, "PutEvents": true}
 
 // begin lets the record of a changing call be written with the transaction of its action. The record that is written there lacks
 // the answer, which finish adds.

@@ -24,7 +24,7 @@ var resourceMembers = map[string]string{
 	"iam/accessKeyId": "AWS::IAM::AccessKey", "sts/roleArn": "AWS::IAM::Role", "sts/accessKeyId": "AWS::STS::AccessKey",
 	"ecr/repositoryName": "AWS::ECR::Repository", "logs/logGroupName": "AWS::Logs::LogGroup", "logs/logStreamName": "AWS::Logs::LogStream",
 	"wafv2/webACLArn": "AWS::WAFv2::WebACL", "cloudtrail/trailARN": "AWS::CloudTrail::Trail", "cloudtrail/trailName": "AWS::CloudTrail::Trail",
-	"acm/certificateArn": "AWS::ACM::Certificate",
+	"acm/certificateArn": "AWS::ACM::Certificate", "events/ruleArn": "AWS::Events::Rule", "events/rule": "AWS::Events::Rule", "events/name": "AWS::Events::Rule",
 }
 
 // arnTypes are the types of resources that a member for any ARN names.
@@ -33,6 +33,7 @@ var arnTypes = map[string]string{
 	"apprunner:autoscalingconfiguration": "AWS::AppRunner::AutoScalingConfiguration", "apprunner:observabilityconfiguration": "AWS::AppRunner::ObservabilityConfiguration",
 	"apprunner:vpcconnector": "AWS::AppRunner::VpcConnector", "apprunner:vpcingressconnection": "AWS::AppRunner::VpcIngressConnection",
 	"ecr:repository": "AWS::ECR::Repository", "logs:log-group": "AWS::Logs::LogGroup", "cloudtrail:trail": "AWS::CloudTrail::Trail",
+	"events:rule": "AWS::Events::Rule",
 }
 
 // maxResources is how many resources one record names.
@@ -70,7 +71,7 @@ func resourcesIn(s *Service, values ...any) (found []observe.AuditResource) {
 }
 
 func resourceType(service, member, value string) string {
-	if member != "resourceArn" && member != "resourceId" {
+	if member != "resourceArn" && member != "resourceARN" && member != "resourceId" {
 		return resourceMembers[service+"/"+member]
 	}
 	parts := strings.SplitN(value, ":", 6)

@@ -48,6 +48,15 @@ func (s *Certificates) List(ctx context.Context, sc apprunner.Scope) (out []Show
 	return out, err
 }
 
+// All gives the records of all certificates of all accounts and of the installation itself.
+func (s *Certificates) All(ctx context.Context) (all []Certificate, err error) {
+	err = s.db.View(ctx, func(tx *store.Tx) error {
+		all, err = list(tx, apprunner.Scope{})
+		return err
+	})
+	return all, err
+}
+
 // inUse reads the certificates of a scope, newest first, and the services that are served with each, by its ARN.
 func (s *Certificates) inUse(tx *store.Tx, sc apprunner.Scope) ([]Certificate, map[string][]string, error) {
 	domains, err := tx.Domains("")

@@ -2,12 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/observe/events/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -34,33 +35,26 @@ func (d *imageDeployments) pushed(ctx context.Context, e image.PushEvent) {
 		services, err = tx.Services(apprunner.Scope{})
 		return err
 	})
-	if err != nil {
+	push, unread := parsedPush(e)
+	if err := errors.Join(err, unread); err != nil {
 		d.log.Error("image push", "err", err)
 		return
 	}
 	for _, s := range services {
-		if follows(s, e) {
+		if follows(s, push) {
 			d.start(ctx, s, e.Digest)
 		}
 	}
 }
 
-// follows tells whether a push is one of the tag that the service deploys automatically.
-func follows(s apprunner.Service, e image.PushEvent) bool {
-	img := s.Source.Image
-	if img == nil || !s.Source.AutoDeployments || img.Type != apprunner.ImageECR || e.Tag == "" {
+// follows tells whether a push is one that the rule of a service chooses.
+func follows(s apprunner.Service, push map[string]any) bool {
+	r, is := pushRule(s)
+	if !is {
 		return false
 	}
-	sc, ok := apprunner.ECRAccount(img.Identifier)
-	if !ok || sc != e.Scope {
-		return false
-	}
-	_, rest, _ := strings.Cut(img.Identifier, "/")
-	repository, tag, tagged := strings.Cut(rest, ":")
-	if !tagged {
-		tag = "latest"
-	}
-	return !strings.Contains(rest, "@") && repository == e.Repository && tag == e.Tag
+	p, err := pattern.Compile(r.Pattern)
+	return err == nil && p.Matches(push)
 }
 
 // start deploys a pushed image, now or when the service is free.

@@ -58,6 +58,10 @@ type Config struct {
 	TrailS3            string // S3-compatible store that audit trails write to, such as https://s3.example.com; "" takes the data directory
 	TrailS3Credentials string // file with its access key, in the form of credentials.env
 
+	EventTargets map[string]string // ARN to the URL of the web hook that stands for it
+	EventSecrets string            // file with the secrets that sign what web hooks get, in lines of ARN=secret
+	EventHTTP    bool              // send events to other machines by plain HTTP too; default false
+
 	CacheDir      string              // runtime base images; default $XDG_CACHE_HOME/slipway
 	RuntimeImages map[string]string   // runtime version, for example "python311" or "nodejs22", to an image reference
 	Mirrors       map[string]Mirror   // image name prefix, for example "public.ecr.aws", to the registry asked instead

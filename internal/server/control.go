@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/instance/oci"
-	"slipway.dev/slipway/internal/observe"
 )
 
 // controlGC makes control collect garbage at half the usual growth: it has little to do most of the time, and unpacking an image leaves
@@ -58,7 +57,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 		}
 		return serveHTTP(ctx, l, s.front.mux, nil)
 	})
-	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run, s.runDomains} {
+	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.events.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run, s.runDomains} {
 		g.Go(func() error { return run(ctx) })
 	}
 	g.Go(func() error { return s.names.serveDNS(ctx, files) })
@@ -108,13 +107,9 @@ const pruneEvery = time.Hour
 
 // prune drops audit records, events and runtime images whose time is over.
 func (s *System) prune(ctx context.Context) error {
-	events, err := observe.OpenEvents(ctx, s.db)
-	if err != nil {
-		return err
-	}
 	for {
 		now := time.Now()
-		if err := errors.Join(s.audit.Prune(ctx, now), events.Prune(ctx, now), s.builder.Prune(ctx, now)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.audit.Prune(ctx, now), s.events.Prune(ctx), s.builder.Prune(ctx, now)); err != nil && ctx.Err() == nil {
 			s.log.Error("drop old records", "err", err)
 		}
 		pause(ctx, pruneEvery)

@@ -20,7 +20,7 @@ import (
 // password, whose owner may slipway:GetMetrics.
 func (s *System) metrics() http.Handler {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), edgeCollector{s.edge})
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), edgeCollector{s.edge}, busCollector{s.events}, certificateCollector{s.names.custom})
 	scrape := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !fromHere(r) {

@@ -20,6 +20,7 @@ import (
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance/oci"
 	"slipway.dev/slipway/internal/observe"
+	"slipway.dev/slipway/internal/observe/events"
 	"slipway.dev/slipway/internal/reconcile"
 	"slipway.dev/slipway/internal/source"
 	"slipway.dev/slipway/internal/store"
@@ -35,6 +36,7 @@ type System struct {
 	iam     *iam.Directory
 	audit   *observe.Audit
 	logs    *observe.Logs
+	events  *events.Bus
 	images  *image.Store
 	git     *source.Git
 	host    *source.Host
@@ -60,7 +62,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
+		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -185,6 +187,7 @@ func (s *System) openControl(ctx context.Context) (err error) {
 		return err
 	}
 	s.deploy = &imageDeployments{db: s.db, control: s.control, log: s.log, waiting: map[string]string{}}
+	s.images.OnPush(s.announcePush)
 	s.images.OnPush(s.deploy.pushed)
 	return nil
 }
