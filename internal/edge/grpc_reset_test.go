@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -30,4 +33,27 @@ func TestGRPCServerKeepsTheDeadline(t *testing.T) {
 	if s, ok := errors.AsType[http2.StreamError](err); !ok || s.Code != http2.ErrCodeCancel {
 		t.Errorf("got %v, want CANCEL", err)
 	}
+}
+
+// TestGRPCStreamsEndWithTheirInstance: a stream that stayed too long at an instance that is let go ends with a status that clients try
+// again on, and the instance is told.
+func TestGRPCStreamsEndWithTheirInstance(t *testing.T) {
+	h := newGRPCHouse(t, func(c *Config) { c.Limits.TunnelDrain = 100 * time.Millisecond }, nil)
+	s, err := h.client.StreamingOutputCall(within(t, 10*time.Second), &testpb.StreamingOutputCallRequest{
+		ResponseParameters: wants(5), ResponseStatus: &testpb.EchoStatus{Message: "wait"},
+	})
+	check(t, err)
+	_, err = s.Recv()
+	check(t, err)
+	h.target.Phase = Draining
+	h.publish(func(r *Route) { r.H2C = true }, h.target)
+	if _, err := s.Recv(); status.Code(err) != codes.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	select {
+	case <-h.app.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the instance goes on")
+	}
+	awaitCounters(t, h.house, func(c Counters) bool { return c.InFlight == 0 })
 }

@@ -112,9 +112,9 @@ type h2cExchange struct {
 	up, down  *pipe            // the request and the answer, as HTTP/1.1
 	ctx       context.Context  //nolint:containedctx // ended by Close
 	cancel    context.CancelFunc
-	failed    *failure // why there is no answer; set before down ends
-	withdrew  bool     // the instance cancelled the stream in its answer; set before down ends
-	sentAway  atomic.Bool
+	failed    *failure    // why there is no answer; set before down ends
+	withdrew  bool        // the instance cancelled the stream in its answer; set before down ends
+	sentAway  atomic.Bool // its time at the instance is over
 }
 
 // What waits in the pipes of one exchange at most, give or take one write.

@@ -59,8 +59,9 @@ type Limits struct {
 	// ControlFrames bounds in the same way the HTTP/2 frames that carry no request or body: PING, SETTINGS, PRIORITY, empty DATA.
 	// Requests and bodies earn a connection more of them.
 	ControlFrames int
-	// TunnelDrain is how long a tunnel (WebSocket) may go on at a draining instance: less than the 120 s after which the instance
-	// is stopped (§9).
+	// TunnelDrain is how long a tunnel (WebSocket) or a stream may go on at a draining instance. More than the 120 s after which the
+	// instance is told to stop (§9) and the 30 s that it has for that: it may close them in its own words, this is for what is open
+	// still.
 	TunnelDrain time.Duration
 	// Drain is how long requests in flight may take to finish when the edge ends.
 	Drain time.Duration
@@ -101,7 +102,7 @@ func rows() []row {
 		{"streams-per-conn", func(l *Limits) any { return &l.StreamsPerConn }, 250},
 		{"stream-resets", func(l *Limits) any { return &l.StreamResets }, 500},
 		{"control-frames", func(l *Limits) any { return &l.ControlFrames }, 2000},
-		{"tunnel-drain", func(l *Limits) any { return &l.TunnelDrain }, 110 * time.Second},
+		{"tunnel-drain", func(l *Limits) any { return &l.TunnelDrain }, 155 * time.Second},
 		{"drain", func(l *Limits) any { return &l.Drain }, 120 * time.Second},
 		{"drain-idle", func(l *Limits) any { return &l.DrainIdle }, time.Second},
 		{"tick", func(l *Limits) any { return &l.Tick }, 200 * time.Millisecond},

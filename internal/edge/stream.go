@@ -84,12 +84,11 @@ func (x *call) over(_, drain time.Duration) bool {
 
 // cut ends the answer: in its own words where there are any, where it is if that does not end it.
 func (x *call) cut() {
-	if x.conn.sendAway() {
-		return
-	}
 	x.clock.mu.Lock()
 	defer x.clock.mu.Unlock()
-	x.clock.expire(failTimeout)
+	if !x.clock.up.sendAway() {
+		x.clock.expire(failTimeout)
+	}
 }
 
 // streamBody puts the same around the body of an answer that net/http passes on.

@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
 	"github.com/coder/websocket"
 
 	"slipway.dev/slipway/test/rig"
-
-	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
 )
 
 // lasting is an installation where what is drained gets two seconds.
@@ -39,21 +38,6 @@ func says(t *testing.T, c *websocket.Conn, message string) string {
 		t.Fatal(err)
 	}
 	return string(got)
-}
-
-// ends reads until a WebSocket is closed, and returns the code; -1 for an end without one.
-func ends(t *testing.T, c *websocket.Conn) websocket.StatusCode {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	for {
-		if _, _, err := c.Read(ctx); err != nil {
-			if ctx.Err() != nil {
-				t.Fatal("the WebSocket is open still")
-			}
-			return websocket.CloseStatus(err)
-		}
-	}
 }
 
 // TestWebSockets: messages of all sizes in whole and in fragments, both kinds, compressed, pings; closes with code and reason from both
