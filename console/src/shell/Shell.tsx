@@ -6,6 +6,7 @@ import { Navigate, Outlet, useLocation, useNavigate } from 'react-router';
 
 import { ClientsProvider } from '../aws/clients';
 import { QueriesProvider } from '../aws/queries';
+import { Joiner } from '../pages/networking/Joiner';
 import { useDoor } from '../session/session';
 import { Flashes, FlashProvider } from './flash';
 import { FrameProvider, HelpPane, useFrame } from './page';
@@ -22,6 +23,7 @@ export function Shell() {
       <QueriesProvider>
         <FlashProvider>
           <FrameProvider>
+            <Joiner />
             <Layout />
           </FrameProvider>
         </FlashProvider>

@@ -10,9 +10,11 @@ import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 
 import { useClients } from '../../aws/clients';
+import { IngressDetails } from '../networking/IngressDetails';
+import { ingressOf } from '../networking/ingress';
 import type { Part } from '../service-form/checks';
 import { formOf, type ServiceForm } from '../service-form/form';
-import { BuildSummary, ServiceSummary, SourceSummary } from '../service-form/Summary';
+import { BuildSummary, NetworkingSummary, ServiceSummary, SourceSummary } from '../service-form/Summary';
 import { EditPart } from './EditPart';
 import { titles } from './sections';
 
@@ -34,8 +36,18 @@ export function ConfigurationTab({ service }: { service: Service }) {
     <SpaceBetween size="l">
       {section('source', <SourceSummary form={form} />)}
       {form.kind === 'code' && section('build', <BuildSummary form={form} />)}
-      {section('service', <ServiceSummary form={form} />)}
+      {section('service', <ServiceSummary form={form} networking={<Networking form={form} serviceArn={service.ServiceArn ?? ''} />} />)}
     </SpaceBetween>
+  );
+}
+
+/** The networking of a service that exists: the endpoint of a private one may still be on its way. */
+function Networking({ form, serviceArn }: { form: ServiceForm; serviceArn: string }) {
+  return (
+    <>
+      <NetworkingSummary form={form} />
+      {!form.ingress.public && <IngressDetails serviceArn={serviceArn} />}
+    </>
   );
 }
 
@@ -56,10 +68,12 @@ function useForm(service: Service) {
       const { Tags: tags } = await apprunner.send(new ListTagsForResourceCommand({ ResourceArn: arn }));
       const usable = service.Status !== 'CREATE_FAILED' && service.Status !== 'DELETE_FAILED' && service.Status !== 'DELETED';
       const acl = usable ? await wafv2.send(new GetWebACLForResourceCommand({ ResourceArn: arn })) : undefined;
-      return { tags: tags ?? [], acl: acl?.WebACL?.ARN ?? '' };
+      const isPublic = service.NetworkConfiguration?.IngressConfiguration?.IsPubliclyAccessible ?? true;
+      const ingress = isPublic ? undefined : (await ingressOf(apprunner, arn))?.IngressVpcConfiguration;
+      return { tags: tags ?? [], acl: acl?.WebACL?.ARN ?? '', ingress };
     },
   });
-  const data: ServiceForm | undefined = beside.data && formOf(service, beside.data.tags, beside.data.acl);
+  const data: ServiceForm | undefined = beside.data && formOf(service, beside.data.tags, beside.data.acl, beside.data.ingress);
   return { data, error: beside.error };
 }
 

@@ -53,7 +53,7 @@ export function EditPart({ part, service, before, close }: EditPartProps) {
           </SpaceBetween>
         }
       >
-        {fieldsOf(part, { form, change, faults }, { before, service, account })}
+        {fieldsOf(part, { form, change, faults }, { before, account })}
       </Form>
     </form>
   );
@@ -61,18 +61,17 @@ export function EditPart({ part, service, before, close }: EditPartProps) {
 
 interface Fixed {
   before: ServiceForm;
-  service: Service;
   account: string;
 }
 
-function fieldsOf(part: Part, props: { form: ServiceForm; change: (values: Partial<ServiceForm>) => void; faults: Faults }, { before, service, account }: Fixed): ReactNode {
+function fieldsOf(part: Part, props: { form: ServiceForm; change: (values: Partial<ServiceForm>) => void; faults: Faults }, { before, account }: Fixed): ReactNode {
   switch (part) {
     case 'source':
       return <SourceFields {...props} account={account} fixed={{ hasConnection: before.connectionArn !== '' }} />;
     case 'build':
       return <BuildFields {...props} />;
     case 'service':
-      return <ServiceFields {...props} fixed={{ hasRole: before.instanceRoleArn !== '', serviceArn: service.ServiceArn ?? '' }} />;
+      return <ServiceFields {...props} fixed={{ hasRole: before.instanceRoleArn !== '' }} />;
   }
 }
 

@@ -2,8 +2,10 @@ import { TagResourceCommand, UntagResourceCommand, UpdateServiceCommand, type Ap
 import { AssociateWebACLCommand, DisassociateWebACLCommand, type WAFV2Client } from '@aws-sdk/client-wafv2';
 
 import { makeScaling, type Makers } from '../create/createService';
+import { ingressOf, leave, move } from '../networking/ingress';
+import { planToJoin } from '../networking/plans';
 import { joinTags } from '../service-form/extras';
-import type { ServiceForm } from '../service-form/form';
+import type { Ingress, ServiceForm } from '../service-form/form';
 import { updateRequest } from '../service-form/request';
 import { makeAccessRole } from '../service-form/roles';
 
@@ -21,9 +23,11 @@ export async function saveService(
   const arn = service.ServiceArn ?? '';
   const ready = await makeMissing(makers, after, made);
   const update = updateRequest(before, ready, account);
+  if (ready.ingress.public && !before.ingress.public) await leave(makers.apprunner, arn);
   if (update || service.Status === 'CREATE_FAILED') {
     await makers.apprunner.send(new UpdateServiceCommand({ ...update, ServiceArn: arn }));
   }
+  await saveEndpoint(makers.apprunner, arn, before.ingress, ready.ingress);
   await saveTags(makers.apprunner, arn, before, ready);
   await saveWebAcl(makers.wafv2, arn, before, ready);
 }
@@ -40,6 +44,14 @@ async function makeMissing(makers: Makers, asked: ServiceForm, made: (form: Serv
     made(form);
   }
   return form;
+}
+
+/** Joins a private service to its endpoint: at once to another one than it has, else when the update is over. */
+async function saveEndpoint(apprunner: AppRunnerClient, arn: string, before: Ingress, after: Ingress): Promise<void> {
+  if (after.public || (!before.public && after.vpcEndpointId === before.vpcEndpointId)) return;
+  const connection = before.public ? undefined : await ingressOf(apprunner, arn);
+  if (connection) await move(apprunner, connection, after);
+  else planToJoin(arn, after);
 }
 
 async function saveTags(apprunner: AppRunnerClient, ResourceArn: string, before: ServiceForm, after: ServiceForm): Promise<void> {

@@ -2,6 +2,7 @@ import { CreateAutoScalingConfigurationCommand, CreateServiceCommand, type AppRu
 import type { IAMClient } from '@aws-sdk/client-iam';
 import { AssociateWebACLCommand, type WAFV2Client } from '@aws-sdk/client-wafv2';
 
+import { planToJoin } from '../networking/plans';
 import type { Scaling, ServiceForm } from '../service-form/form';
 import { createRequest } from '../service-form/request';
 import { makeAccessRole } from '../service-form/roles';
@@ -37,6 +38,7 @@ export async function createService(makers: Makers, asked: ServiceForm, account:
   }
   const { Service: service } = await makers.apprunner.send(new CreateServiceCommand(createRequest(form, account)));
   if (!service) throw new Error('The answer holds no service.');
+  if (!form.ingress.public) planToJoin(service.ServiceArn ?? '', form.ingress);
   return { service, ...(await protect(makers.wafv2, form.webAclArn, service)) };
 }
 

@@ -1,53 +1,18 @@
 import FormField from '@cloudscape-design/components/form-field';
 import RadioGroup from '@cloudscape-design/components/radio-group';
-import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 
-import type { Egress } from './form';
-import { useConnectors } from './lists';
+import { IncomingTraffic } from '../networking/IncomingTraffic';
+import { OutgoingTraffic } from '../networking/OutgoingTraffic';
 import type { PartProps } from './part';
-import { resourceName } from './Summary';
 
 /** Where requests may come from, and where the application's own go. */
-export function NetworkingPart({ form, change, faults }: PartProps & { serviceArn?: string }) {
+export function NetworkingPart({ form, change, faults }: PartProps) {
   return (
     <SpaceBetween size="l">
-      <Outgoing form={form} change={change} faults={faults} />
+      <IncomingTraffic value={form.ingress} change={(ingress) => { change({ ingress }); }} fault={faults['ingress.vpcEndpointId']} />
+      <OutgoingTraffic value={form.egress} change={(egress) => { change({ egress }); }} fault={faults['egress.connectorArn']} />
       <Addresses form={form} change={change} faults={faults} />
-    </SpaceBetween>
-  );
-}
-
-function Outgoing({ form, change, faults }: PartProps) {
-  const set = (values: Partial<Egress>) => { change({ egress: { ...form.egress, ...values } }); };
-  const custom = form.egress.type === 'VPC';
-  const { data, isPending, error } = useConnectors(custom);
-  const options = (data ?? []).map((c) => ({ value: c.VpcConnectorArn ?? '', label: c.VpcConnectorName ?? resourceName(c.VpcConnectorArn ?? '') }));
-  return (
-    <SpaceBetween size="m">
-      <FormField label="Outgoing network traffic" description="Where the application's own requests go.">
-        <RadioGroup
-          value={form.egress.type}
-          items={[
-            { value: 'DEFAULT', label: 'Public access', description: 'To everywhere.' },
-            { value: 'VPC', label: 'Custom VPC', description: 'Through a VPC connector.' },
-          ]}
-          onChange={({ detail }) => { set({ type: detail.value === 'VPC' ? 'VPC' : 'DEFAULT' }); }}
-        />
-      </FormField>
-      {custom && (
-        <FormField label="VPC connector" errorText={faults['egress.connectorArn']}>
-          <Select
-            options={options}
-            selectedOption={options.find((o) => o.value === form.egress.connectorArn) ?? null}
-            statusType={isPending ? 'loading' : error ? 'error' : 'finished'}
-            errorText={error?.message}
-            placeholder="Choose a VPC connector"
-            empty="No VPC connectors"
-            onChange={({ detail }) => { set({ connectorArn: detail.selectedOption.value ?? '' }); }}
-          />
-        </FormField>
-      )}
     </SpaceBetween>
   );
 }

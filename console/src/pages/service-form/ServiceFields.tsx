@@ -20,7 +20,7 @@ import { TagsPart } from './TagsPart';
 
 interface ServiceFieldsProps extends PartProps {
   /** An existing service keeps its name and key. */
-  fixed?: { hasRole: boolean; serviceArn: string };
+  fixed?: { hasRole: boolean };
 }
 
 /** Everything of the service beside its source and build: the third step of the wizard, and the third section of the tab. */
@@ -47,7 +47,7 @@ export function ServiceFields({ form, change, faults, fixed }: ServiceFieldsProp
         <SecurityPart {...part} {...(fixed ? { fixed } : {})} />
       </Foldable>
       <Foldable title="Networking" description="Where requests may come from, and where the application's own go." faults={faults} of={['egress', 'ingress']}>
-        <NetworkingPart {...part} {...(fixed ? { serviceArn: fixed.serviceArn } : {})} />
+        <NetworkingPart {...part} />
       </Foldable>
       <Foldable title="Beyond App Runner" description={'Settings of Slipway, kept as tags that begin with "slipway:".'} faults={faults} of={['extras']}>
         <ExtrasPart {...part} />

@@ -119,12 +119,13 @@ function healthWords({ health }: ServiceForm): string {
   return `${what}; timeout ${health.timeout} s, interval ${health.interval} s, unhealthy ${health.unhealthyThreshold}, healthy ${health.healthyThreshold}`;
 }
 
-function NetworkingSummary({ form }: { form: ServiceForm }) {
+/** Where requests come from and go to. */
+export function NetworkingSummary({ form }: { form: ServiceForm }) {
   const { ingress, egress } = form;
   return (
     <Pairs
       items={[
-        { label: 'Incoming traffic', value: ingress.public ? 'Public endpoint' : 'Private endpoint' },
+        { label: 'Incoming traffic', value: ingress.public ? 'Public endpoint' : `Private endpoint: ${orDash(ingress.vpcEndpointId)} in ${orDash(ingress.vpcId)}` },
         { label: 'Outgoing traffic', value: egress.type === 'VPC' ? `Custom VPC: ${resourceName(egress.connectorArn)}` : 'Public access' },
         { label: 'IP addresses', value: ingress.addresses === 'DUAL_STACK' ? 'Dual stack' : 'IPv4' },
       ]}

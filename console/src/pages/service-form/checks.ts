@@ -163,7 +163,10 @@ function checkSecurity(form: ServiceForm): Faults {
 }
 
 function checkNetwork(form: ServiceForm): Faults {
-  return fault('egress.connectorArn', form.egress.type === 'VPC' && form.egress.connectorArn === '' && 'Choose a VPC connector.');
+  return {
+    ...fault('egress.connectorArn', form.egress.type === 'VPC' && form.egress.connectorArn === '' && 'Choose a VPC connector.'),
+    ...fault('ingress.vpcEndpointId', !form.ingress.public && form.ingress.vpcEndpointId === '' && 'Choose a VPC interface endpoint: without one nobody reaches the service.'),
+  };
 }
 
 function checkExtras(form: ServiceForm): Faults {

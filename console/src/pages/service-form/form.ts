@@ -1,4 +1,4 @@
-import type { HealthCheckProtocol, Service, Tag } from '@aws-sdk/client-apprunner';
+import type { HealthCheckProtocol, IngressVpcConfiguration, Service, Tag } from '@aws-sdk/client-apprunner';
 
 import { splitTags, type Extras } from './extras';
 
@@ -135,8 +135,8 @@ export const blank: ServiceForm = {
   tags: [],
 };
 
-/** The form that shows a service as it is. */
-export function formOf(service: Service, tags: readonly Tag[], webAclArn: string): ServiceForm {
+/** The form that shows a service as it is; endpoint is where a private one is reached. */
+export function formOf(service: Service, tags: readonly Tag[], webAclArn: string, endpoint?: IngressVpcConfiguration): ServiceForm {
   const source = service.SourceConfiguration;
   const network = service.NetworkConfiguration;
   const scaling = service.AutoScalingConfigurationSummary;
@@ -162,6 +162,8 @@ export function formOf(service: Service, tags: readonly Tag[], webAclArn: string
     ingress: {
       ...blank.ingress,
       public: network?.IngressConfiguration?.IsPubliclyAccessible ?? true,
+      vpcId: endpoint?.VpcId ?? '',
+      vpcEndpointId: endpoint?.VpcEndpointId ?? '',
       addresses: network?.IpAddressType === 'DUAL_STACK' ? 'DUAL_STACK' : 'IPV4',
     },
     extras,
