@@ -1,11 +1,17 @@
 package edge
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"io"
+	"math"
 	"net"
+	"net/http"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -35,40 +41,85 @@ func FuzzHTTP2(f *testing.F) {
 	}
 	l := listen(f)
 	f.Cleanup(func() { l.Close() })
-	s, err := New(Config{Plain: l, Limits: Limits{StreamsPerConn: 8, Tick: 5 * time.Millisecond, Linger: time.Millisecond, QueueWait: time.Millisecond, ClientStall: 20 * time.Millisecond, HeadRead: 20 * time.Millisecond}})
-	check(f, err)
-	route := Route{
-		ServiceARN: appARN, Hosts: []string{appHost}, MaxConcurrency: 200, RequestTimeout: 100 * time.Millisecond,
-		Targets: []Target{{InstanceID: "i1", Address: slowApp(f), Phase: Active}},
-	}
-	check(f, s.routing.apply(Table{Routes: []Route{route}}, true))
-	go s.tick(f.Context())
 	f.Fuzz(func(t *testing.T, frames []byte) {
-		client, server := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			s.serveH2(s.conns.add(server, &s.limits), server)
-		}()
-		var start bytes.Buffer
-		start.WriteString(http2.ClientPreface)
-		http2.NewFramer(&start, nil).WriteSettings()
-		go func() {
-			client.SetWriteDeadline(time.Now().Add(5 * time.Second))
-			client.Write(start.Bytes())
-			client.Write(frames)
-			http2.NewFramer(client, nil).WritePing(false, [8]byte([]byte(lastWords)))
-			client.SetReadDeadline(time.Now().Add(150 * time.Millisecond))
-		}()
-		readFrames(t, client)
-		client.Close()
-		select {
-		case <-done:
-		case <-time.After(10 * time.Second):
-			t.Fatal("the connection does not end")
-		}
+		synctest.Test(t, func(t *testing.T) { nonsense(t, l, frames) })
 	})
 }
+
+// nonsense is one connection to an edge of its own, whose time is nobody's: what it waits for comes at once, and it is over only
+// when everything that it began has ended.
+func nonsense(t *testing.T, l net.Listener, frames []byte) {
+	s, err := New(Config{Plain: l, Limits: Limits{StreamsPerConn: 8}})
+	check(t, err)
+	defer time.Sleep(time.Minute) // for what the application has left
+	defer s.cancel()
+	defer s.crew.trim(math.MaxInt64)
+	s.routing.ask = func(context.Context, string, HealthCheck) string { return "" }
+	route := Route{
+		ServiceARN: appARN, Hosts: []string{appHost}, MaxConcurrency: 200,
+		Targets: []Target{{InstanceID: "i1", Address: "127.0.0.1:1", Phase: Active}},
+	}
+	check(t, s.routing.apply(Table{Routes: []Route{route}}, true))
+	pool := &s.routing.services[appARN].backends["i1"].pool
+	for range 20 {
+		pool.put(pipeToApp(), 0)
+	}
+	defer pool.close()
+	go s.tick(t.Context())
+	client, server := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.serveH2(s.conns.add(server, &s.limits), server)
+	}()
+	var start bytes.Buffer
+	start.WriteString(http2.ClientPreface)
+	http2.NewFramer(&start, nil).WriteSettings()
+	go func() {
+		client.Write(start.Bytes())
+		client.Write(frames)
+		http2.NewFramer(client, nil).WritePing(false, [8]byte([]byte(lastWords)))
+	}()
+	readFrames(t, client)
+	client.Close()
+	select {
+	case <-done:
+	case <-time.After(time.Hour):
+		t.Fatal("the connection does not end")
+	}
+	synctest.Wait()
+	if n := s.routing.services[appARN].inFlight; n != 0 {
+		t.Fatalf("%d requests are still in flight", n)
+	}
+}
+
+// pipeToApp is a connection to an application that takes its time for some requests.
+func pipeToApp() *upstreamConn {
+	edge, app := net.Pipe()
+	go func() {
+		defer app.Close()
+		in := bufio.NewReader(app)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			if r.URL.Path == "/slow" {
+				time.Sleep(50 * time.Millisecond)
+				io.Copy(io.Discard, r.Body)
+			}
+			if _, err := io.WriteString(app, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"); err != nil {
+				return
+			}
+		}
+	}()
+	return &upstreamConn{wire: edge, raw: alwaysQuiet{}, quiet: true}
+}
+
+// alwaysQuiet stands for the socket that a pipe has not.
+type alwaysQuiet struct{ syscall.RawConn }
+
+func (alwaysQuiet) Read(func(uintptr) bool) error { return nil }
 
 // lastWords end what a client sends.
 const lastWords = "the end."
