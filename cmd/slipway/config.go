@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,6 +49,13 @@ func (p *program) load(cmd *cobra.Command) (server.Config, []server.Setting, err
 	return server.Load(in)
 }
 
+// tellStray tells of variables that look like settings and are none.
+func (p *program) tellStray() {
+	for _, text := range server.StrayVariables(os.Environ()) {
+		fmt.Fprintf(p.err, "slipway: %s\n", text)
+	}
+}
+
 func (p *program) config() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Look at the settings", Args: arguments(), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	list := &cobra.Command{
@@ -59,6 +68,7 @@ func (p *program) config() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.tellStray()
 			var rows [][]string
 			for _, s := range settings {
 				rows = append(rows, []string{s.Name, strings.TrimSpace(s.Value), s.From})

@@ -33,6 +33,7 @@ func (p *program) up() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.tellStray()
 			if detach {
 				return p.upDetached(cmd, conf, demo)
 			}

@@ -11,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"slipway.dev/slipway/internal/apprunner/spell"
 )
 
 // maxConfigBytes bounds a configuration file; real ones are below 4 KiB.
@@ -225,14 +227,18 @@ func (r *reader) section(node *ast.MappingNode, path string, at *token.Token, kn
 			continue
 		}
 		if !contains(known, name) {
-			r.unknownKey(tk, s.key(name), known)
+			r.unknownKey(tk, s.key(name), name, known)
 		}
 		s.entries[name] = entry{name: name, key: tk, value: value.Value}
 	}
 	return s
 }
 
-func (r *reader) unknownKey(at *token.Token, key string, known []string) {
+func (r *reader) unknownKey(at *token.Token, key, name string, known []string) {
+	if meant := spell.Nearest(name, known); meant != "" {
+		r.warn(at, key, "unknown key %s is ignored: did you mean %s? Known keys here are %s", cut(key), meant, strings.Join(known, ", "))
+		return
+	}
 	r.warn(at, key, "unknown key %s is ignored: known keys here are %s", cut(key), strings.Join(known, ", "))
 }
 

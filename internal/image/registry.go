@@ -191,7 +191,9 @@ var answers = map[apprunner.Code]answer{
 // fail sends an error. What is not meant for clients is logged and becomes a plain 500.
 func (g *registry) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var a answer
-	if !errors.As(err, &a) {
+	if full, is := g.fullAnswer(r.Context(), err); is {
+		a = full
+	} else if !errors.As(err, &a) {
 		var own *apprunner.Error
 		known := errors.As(err, &own)
 		if known {

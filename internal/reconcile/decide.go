@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -19,7 +21,7 @@ type view struct {
 	op        apprunner.Operation // the running one; zero when there is none
 	rows      []apprunner.Instance
 	real      map[string]instance.Instance
-	edge      edge.Status
+	edge      seen
 	edgeKnown bool
 }
 
@@ -188,11 +190,60 @@ func (b *backOff) failed(now time.Time, lived time.Duration) {
 // wait is how long the next start has to wait.
 func (b *backOff) wait(now time.Time) time.Duration { return max(0, b.next.Sub(now)) }
 
-func (r *Reconciler) backOffOf(arn string) *backOff {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.back[arn] == nil {
-		r.back[arn] = &backOff{}
+// keepsEnding tells whether more than one instance in a row ended soon after it had started.
+func (b *backOff) keepsEnding() bool { return b.row > 1 }
+
+// backOffs paces the replacements of all services.
+type backOffs struct {
+	mu sync.Mutex
+	of map[string]*backOff // by service ARN
+}
+
+// failed counts an instance of a service that ended after having lived for a while.
+func (b *backOffs) failed(arn string, now time.Time, lived time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.of[arn] == nil {
+		b.of[arn] = &backOff{}
 	}
-	return r.back[arn]
+	b.of[arn].failed(now, lived)
+}
+
+// wait is how long the next start of an instance of a service has to wait.
+func (b *backOffs) wait(arn string, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if one := b.of[arn]; one != nil {
+		return one.wait(now)
+	}
+	return 0
+}
+
+// keepEnding are the services whose instances keep ending.
+func (b *backOffs) keepEnding() map[string]bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := map[string]bool{}
+	for arn, one := range b.of {
+		if one.keepsEnding() {
+			list[arn] = true
+		}
+	}
+	return list
+}
+
+// keep forgets the services that are not named.
+func (b *backOffs) keep(services []apprunner.Service) {
+	named := arnsOf(services)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.of, func(arn string, _ *backOff) bool { return !named[arn] })
+}
+
+func arnsOf(services []apprunner.Service) map[string]bool {
+	named := make(map[string]bool, len(services))
+	for _, svc := range services {
+		named[svc.ARN()] = true
+	}
+	return named
 }

@@ -20,7 +20,7 @@ func running(change func(*view)) view {
 		svc:  apprunner.Service{Status: apprunner.StatusRunning, DeploymentID: "d1"},
 		rows: []apprunner.Instance{{ID: "a", Phase: apprunner.PhaseActive, CreatedAt: noon.Add(-time.Hour)}},
 		real: map[string]instance.Instance{"a": {ID: "a", State: instance.Running}},
-		edge: edge.Status{Targets: map[string]edge.TargetStatus{"a": {Phase: edge.Active, Health: edge.Healthy}}}, edgeKnown: true,
+		edge: seen{Status: edge.Status{Targets: map[string]edge.TargetStatus{"a": {Phase: edge.Active, Health: edge.Healthy}}}}, edgeKnown: true,
 	}
 	v.want, v.awake = 1, 1
 	change(&v)
@@ -112,7 +112,7 @@ func TestDecide(t *testing.T) {
 		},
 		"the edge is away": {running(func(v *view) {
 			v.edgeKnown = false
-			v.edge = edge.Status{}
+			v.edge = seen{}
 		}), map[string]any{"missing": 0}},
 		"just recorded, being started": {running(func(v *view) {
 			v.rows[0].CreatedAt = noon.Add(-time.Second)
@@ -254,5 +254,39 @@ func TestRoutes(t *testing.T) {
 		if r.Serving != tc.serving || len(r.Targets) != tc.targets || len(r.Hosts) != tc.hosts {
 			t.Errorf("%s: serving %s, %d targets, hosts %v", name, r.Serving, len(r.Targets), r.Hosts)
 		}
+	}
+}
+
+// TestHold: requests wait for instances that are on their way, and not for those that keep ending.
+func TestHold(t *testing.T) {
+	const arn, wait = "arn:s", 14 * time.Second
+	serving, ending := map[string]time.Duration{arn: wait}, map[string]bool{arn: true}
+	zero := apprunner.Extras{ScaleToZero: true}
+	for name, tc := range map[string]struct {
+		state  state
+		extras apprunner.Extras
+		want   time.Duration
+	}{
+		"being brought back":             {state{}, apprunner.Extras{}, mostPatience},
+		"was serving":                    {state{patience: serving}, apprunner.Extras{}, wait},
+		"keeps ending":                   {state{patience: serving, ending: ending}, apprunner.Extras{}, 0},
+		"never came up":                  {state{ending: ending}, apprunner.Extras{}, 0},
+		"from zero":                      {state{patience: serving}, zero, wait},
+		"from zero, but it keeps ending": {state{patience: serving, ending: ending}, zero, wait},
+	} {
+		if got := tc.state.hold(arn, wait, tc.extras); got != tc.want {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+	b := backOffs{of: map[string]*backOff{}}
+	b.failed(arn, noon, time.Hour)
+	if b.keepEnding()[arn] {
+		t.Error("one that ended after an hour keeps ending")
+	}
+	if b.failed(arn, noon, time.Second); !b.keepEnding()[arn] || b.wait(arn, noon) == 0 {
+		t.Error("two in a row do not keep ending")
+	}
+	if b.keep(nil); len(b.of) != 0 {
+		t.Error("what is known of a service outlives it")
 	}
 }

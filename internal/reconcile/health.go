@@ -84,7 +84,7 @@ func (j *job) untilHealthy(ctx context.Context, set []apprunner.Instance, deadli
 	var d diagnosis
 	for {
 		short, cancel := context.WithTimeout(ctx, look)
-		st, err := j.r.Router.Status(short)
+		st, err := j.r.sight.status(short, superviseEvery)
 		cancel()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -106,7 +106,7 @@ func (j *job) untilHealthy(ctx context.Context, set []apprunner.Instance, deadli
 			return j.unhealthy(ctx, first, d.timeout(j.r.StartTimeout, st.Targets[first.ID].LastError))
 		}
 		short, cancel = context.WithTimeout(ctx, look)
-		_, _ = j.r.Router.Wait(short, st.Version) // any answer, or none in time, is a reason to look again
+		j.r.sight.await(short, st.Version)
 		cancel()
 		if err != nil {
 			sleep(ctx, 50*time.Millisecond) // the edge is away for a moment

@@ -44,7 +44,7 @@ type images interface {
 type router interface {
 	Publish(ctx context.Context, t edge.Table) error
 	Status(ctx context.Context) (edge.Status, error)
-	Wait(ctx context.Context, version uint64) (edge.Status, error)
+	News(ctx context.Context, known edge.Status) (edge.Status, error)
 }
 
 // logs stores what operations and applications say.
@@ -108,7 +108,9 @@ type Config struct {
 type Reconciler struct {
 	Config
 
+	sight   *sight
 	traffic *traffic
+	back    *backOffs
 	demand  chan struct{} // requests wait for an instance
 
 	publishMu sync.Mutex
@@ -116,7 +118,6 @@ type Reconciler struct {
 
 	mu      sync.Mutex
 	working map[string]context.CancelFunc // what runs in the background, by operation, instance or service
-	back    map[string]*backOff           // service ARN -> when instances may be replaced again
 }
 
 // New checks the configuration and fills its defaults.
@@ -149,8 +150,8 @@ func New(c Config) (*Reconciler, error) {
 		c.Keep = 5
 	}
 	return &Reconciler{
-		Config: c, working: map[string]context.CancelFunc{}, back: map[string]*backOff{},
-		traffic: newTraffic(c.Now(), c.QuietTime), demand: make(chan struct{}, 1),
+		Config: c, working: map[string]context.CancelFunc{}, back: &backOffs{of: map[string]*backOff{}},
+		sight: newSight(c.Router, c.Now), traffic: newTraffic(c.Now(), c.QuietTime), demand: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -19,7 +19,8 @@ type state struct {
 	extras    map[string]apprunner.Extras     // by service ARN
 	pausing   map[string]bool                 // service ARNs with a pause or resume under way
 	deleting  map[string]bool                 // service ARNs with a deletion under way
-	patience  map[string]time.Duration        // how long requests may wait in line, by service ARN
+	patience  map[string]time.Duration        // how long requests may wait in line, by the ARNs of services that were seen serving
+	ending    map[string]bool                 // ARNs of services whose instances keep ending
 	domains   map[string][]string             // routed custom domains by service ARN
 	acls      map[string]*webacl.Resolved     // by service ARN
 }
@@ -81,9 +82,7 @@ func routes(s state) []edge.Route {
 		}
 		if answerable(svc) {
 			r.Serving = edge.ServingOn // also while all its instances are about to come back
-			if x.ScaleToZero {
-				r.Hold = r.QueueWait
-			}
+			r.Hold = s.hold(r.ServiceARN, r.QueueWait, x)
 		}
 		for _, i := range s.instances[svc.ARN()] {
 			if i.Address == "" {
@@ -104,6 +103,18 @@ func routes(s state) []edge.Route {
 		list = append(list, r)
 	}
 	return list
+}
+
+// hold is how long a request waits for a first healthy instance: as long as others wait in line, and for longer while the service is
+// being brought back, as after a start of the whole machine. Where instances keep ending it does not wait, unless none need run.
+func (s state) hold(arn string, wait time.Duration, x apprunner.Extras) time.Duration {
+	switch _, seen := s.patience[arn]; {
+	case s.ending[arn] && !x.ScaleToZero:
+		return 0
+	case !seen && !s.ending[arn]:
+		return mostPatience
+	}
+	return wait
 }
 
 // targetOf is the part an instance plays at the front door.
@@ -172,7 +183,7 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 	if err != nil {
 		return nil, fmt.Errorf("read what is routed: %w", err)
 	}
-	s.patience = r.traffic.patience()
+	s.patience, s.ending = r.traffic.patience(), r.back.keepEnding()
 	certs, err := r.Certificates.Certificates(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
@@ -186,6 +197,7 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 		return &next, err
 	}
 	r.published = next
+	r.sight.table.Store(next.Version)
 	return &next, nil
 }
 
@@ -199,7 +211,7 @@ func (r *Reconciler) keepPublished(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		changed := r.DB.Changed()
-		st, err := r.Router.Status(ctx)
+		st, err := r.sight.status(ctx, republishEvery)
 		r.publishMu.Lock()
 		stale := err == nil && st.TableVersion != r.published.Version
 		_, err = r.publishOnce(ctx, stale)
@@ -228,20 +240,10 @@ func closed(c <-chan struct{}) bool {
 
 // watchEdge wakes the loops when something changed at the edge: another edge process, a target's health.
 func (r *Reconciler) watchEdge(ctx context.Context) error {
-	var seen uint64
-	for ctx.Err() == nil {
-		st, err := r.Router.Wait(ctx, seen)
-		switch {
-		case err != nil:
-			sleep(ctx, republishEvery) // it is away; its supervisor starts it again
-		case st.Version != seen:
-			seen = st.Version
-			r.calls(st)
-			r.wake()
-			sleep(ctx, breath)
-		}
-	}
-	return ctx.Err()
+	return r.sight.watch(ctx, func(st edge.Status) {
+		r.calls(st)
+		r.wake()
+	})
 }
 
 // breath is how long the edge is left alone after it told of a change: under load it has much to tell.

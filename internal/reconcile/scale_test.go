@@ -225,6 +225,28 @@ func TestToZero(t *testing.T) {
 	}
 }
 
+// TestBroughtBack: from the first table on, requests wait for instances that have to be started again, as after a start of the whole
+// machine.
+func TestBroughtBack(t *testing.T) {
+	w := newWorld(t)
+	w.run(nil)
+	s, _ := w.await(w.create("back").ARN())
+	w.halt()
+	before, err := w.router.Status(t.Context())
+	check(t, err)
+	check(t, w.machine.Driver().Sweep(t.Context(), nil))
+	w.run(nil)
+	for st := before; st.TableVersion == before.TableVersion; {
+		st, err = w.router.Wait(t.Context(), st.Version)
+		check(t, err)
+	}
+	for range 5 {
+		if status, body := w.asks(s); status != http.StatusOK {
+			t.Errorf("status %d: %s", status, body)
+		}
+	}
+}
+
 // frozen waits until the edge has so many targets and so many of them frozen.
 func (w *world) frozen(targets, frozen int) {
 	w.t.Helper()

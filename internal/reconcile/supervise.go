@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
-	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/store"
 )
@@ -20,19 +19,21 @@ const superviseEvery = time.Second
 // supervise keeps what should run running and lets go what should not.
 func (r *Reconciler) supervise(ctx context.Context) error {
 	watched := map[string]bool{}
+	age := lately
 	for {
 		changed := r.DB.Changed()
-		if err := r.superviseOnce(ctx, watched); err != nil && ctx.Err() == nil {
+		if err := r.superviseOnce(ctx, watched, age); err != nil && ctx.Err() == nil {
 			r.Log.Error("supervision", "err", err)
 		}
 		pause := superviseEvery
-		if r.traffic.hurry() {
-			pause = hurryEvery
+		if age = lately; r.traffic.hurry() {
+			pause, age = hurryEvery, 0
 		}
 		short, cancel := context.WithTimeout(ctx, pause)
 		select {
 		case <-short.Done():
 		case <-r.demand:
+			age = 0
 		case <-changed:
 			r.gather(ctx)
 		}
@@ -42,6 +43,9 @@ func (r *Reconciler) supervise(ctx context.Context) error {
 		}
 	}
 }
+
+// lately is how old the counters of the edge may be where nothing is urgent.
+const lately = superviseEvery / 2
 
 // hurryEvery is how often services are looked at while requests wait for an instance.
 const hurryEvery = 100 * time.Millisecond
@@ -129,8 +133,8 @@ func (r *Reconciler) sweepInstances(ctx context.Context) error {
 	})
 }
 
-func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool) error {
-	v, err := r.look(ctx)
+func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool, age time.Duration) error {
+	v, err := r.look(ctx, age)
 	if err != nil {
 		return err
 	}
@@ -143,8 +147,9 @@ func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool)
 	for _, i := range v.ownerless() {
 		r.once(ctx, i.ID, func(ctx context.Context) error { return r.stopAll(ctx, []apprunner.Instance{i}) })
 	}
+	recorded := v.recorded()
 	for id := range v.real {
-		if !v.recorded(id) {
+		if !recorded[id] {
 			r.once(ctx, id, func(ctx context.Context) error { return r.stopOne(ctx, id) })
 		}
 	}
@@ -158,13 +163,13 @@ type overview struct {
 	want      map[string]int                 // how many instances a service is to have, by its ARN
 	awake     map[string]int                 // how many of them are not to stand in reserve
 	real      map[string]instance.Instance
-	edge      edge.Status
+	edge      seen
 	edgeKnown bool
 }
 
-// look takes an overview. The order matters: an instance is recorded before it is started, so one that is listed first and not
+// look takes an overview, with counters of the edge that are at most that old. The order matters: an instance is recorded before it is started, so one that is listed first and not
 // recorded afterwards is not wanted any more.
-func (r *Reconciler) look(ctx context.Context) (overview, error) {
+func (r *Reconciler) look(ctx context.Context, age time.Duration) (overview, error) {
 	v := overview{ops: map[string]apprunner.Operation{}, real: map[string]instance.Instance{}}
 	list, err := r.Instances.List(ctx)
 	if err != nil {
@@ -186,7 +191,7 @@ func (r *Reconciler) look(ctx context.Context) (overview, error) {
 	if err != nil {
 		return v, fmt.Errorf("read the records: %w", err)
 	}
-	v.edge, err = r.Router.Status(ctx)
+	v.edge, err = r.sight.status(ctx, age)
 	v.edgeKnown = err == nil // while the edge is away nothing is judged by it, and draining instances wait
 	r.measure(ctx, &v)
 	return v, nil
@@ -214,15 +219,15 @@ func (v overview) of(svc apprunner.Service) view {
 	}
 }
 
-func (s state) recorded(id string) bool {
+// recorded are the instances that a record names.
+func (s state) recorded() map[string]bool {
+	ids := map[string]bool{}
 	for _, rows := range s.instances {
 		for _, i := range rows {
-			if i.ID == id {
-				return true
-			}
+			ids[i.ID] = true
 		}
 	}
-	return false
+	return ids
 }
 
 // watch wakes the supervisor when an instance ends.
@@ -253,7 +258,7 @@ func (r *Reconciler) tend(ctx context.Context, v view) {
 	arn := v.svc.ARN()
 	r.once(ctx, arn, func(ctx context.Context) error {
 		// What was seen may be old by the time this runs: another round may just have done it. Decide on what is true now.
-		now, err := r.look(ctx)
+		now, err := r.look(ctx, lately)
 		if err != nil {
 			return err
 		}
@@ -288,10 +293,10 @@ func (r *Reconciler) once(ctx context.Context, name string, fn func(context.Cont
 // replace records why instances are let go, then starts what is missing, no faster than the service's back-off allows.
 func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	now := r.Now().UTC()
-	back := r.backOffOf(v.svc.ARN())
+	arn := v.svc.ARN()
 	for _, bad := range d.replace {
 		r.logEvents(ctx, v.svc, fmt.Sprintf("Instance %s %s. It is replaced.", bad.ID, bad.reason))
-		back.failed(now, now.Sub(bad.CreatedAt))
+		r.back.failed(arn, now, now.Sub(bad.CreatedAt))
 		d.surplus = append(d.surplus, bad.Instance)
 	}
 	if len(d.surplus) > 0 {
@@ -299,7 +304,7 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 			return err
 		}
 	}
-	if wait := back.wait(now); wait > 0 {
+	if wait := r.back.wait(arn, now); wait > 0 {
 		sleep(ctx, wait)
 		return ctx.Err() // the records may say something else by now; the next round decides
 	}
@@ -312,13 +317,13 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	}
 	set := make([]apprunner.Instance, d.missing)
 	for n := range set {
-		set[n] = apprunner.Instance{ID: apprunner.NewID(), ServiceARN: v.svc.ARN(), DeploymentID: dep.ID, Phase: apprunner.PhaseActive, CreatedAt: now}
+		set[n] = apprunner.Instance{ID: apprunner.NewID(), ServiceARN: arn, DeploymentID: dep.ID, Phase: apprunner.PhaseActive, CreatedAt: now}
 	}
 	if err := r.addActive(ctx, v.svc, set); err != nil {
 		return err
 	}
 	if err := r.startAll(ctx, v.svc, dep, img, set, r.publish); err != nil {
-		back.failed(now, 0)
+		r.back.failed(arn, now, 0)
 		return fmt.Errorf("start instances of %s: %w", v.svc.Name, errors.Join(err, r.forgetUnstarted(ctx, set)))
 	}
 	return nil
@@ -398,7 +403,7 @@ func (r *Reconciler) stopOne(ctx context.Context, id string) error {
 func (r *Reconciler) awaitDrained(ctx context.Context, set []apprunner.Instance) error {
 	deadline := r.Now().Add(r.DrainTimeout)
 	for {
-		st, err := r.Router.Status(ctx)
+		st, err := r.sight.status(ctx, superviseEvery)
 		busy := 0
 		for _, i := range set {
 			busy += st.Targets[i.ID].InFlight
@@ -413,7 +418,7 @@ func (r *Reconciler) awaitDrained(ctx context.Context, set []apprunner.Instance)
 			return nil
 		}
 		short, cancel := context.WithTimeout(ctx, look)
-		_, _ = r.Router.Wait(short, st.Version) // any answer, or none in time, is a reason to look again
+		r.sight.await(short, st.Version)
 		cancel()
 		sleep(ctx, 20*time.Millisecond)
 	}

@@ -29,6 +29,7 @@ type load struct {
 	cpuSum  time.Duration
 	want    int
 	hurry   bool // requests wait: look again soon
+	seen    bool // one of its instances was healthy
 
 	start   time.Duration   // mean time from record to health of the instances started so far; 0 while unknown
 	started map[string]bool // instances that are in start
@@ -73,7 +74,7 @@ func (t *traffic) observe(now time.Time, v view, cpu map[string]time.Duration) (
 		t.of[v.svc.ARN()] = l
 	}
 	if v.edgeKnown {
-		l.note(now, v, cpu, t.since)
+		l.note(v, cpu, t.since)
 	}
 	d := scale.Decide(now, l.samples, have, conf)
 	if roused { // there was a moment at which all of them were needed
@@ -111,7 +112,8 @@ func (t *traffic) limits(v view) scale.Config {
 }
 
 // note adds a sample, or takes the newest one's place when that is very young.
-func (l *load) note(now time.Time, v view, cpu map[string]time.Duration, since time.Time) {
+func (l *load) note(v view, cpu map[string]time.Duration, since time.Time) {
+	now := v.edge.at
 	c := v.edge.Services[v.svc.ARN()]
 	n := len(l.samples)
 	if !l.busy.read(v.edge.StartedAt, c.Busy) || n > 0 && !now.After(l.samples[n-1].At) {
@@ -137,7 +139,7 @@ func (l *load) note(now time.Time, v view, cpu map[string]time.Duration, since t
 		if target.Health != edge.Healthy || l.started[i.ID] {
 			continue
 		}
-		l.started[i.ID] = true
+		l.started[i.ID], l.seen = true, true
 		if took := target.HealthySince.Sub(i.CreatedAt); i.CreatedAt.After(since) && took > 0 {
 			l.start = mean(l.start, took)
 		}
@@ -198,14 +200,16 @@ const (
 	mostPatience = 100 * time.Second
 )
 
-// patience is how long requests of each service whose instances were seen starting wait in line (design §5.9): 3.5 times their mean
-// start in whole seconds, at least 10 s.
+// patience is how long requests of each service of which an instance was seen healthy wait in line (design §5.9): 3.5 times the mean
+// start of its instances in whole seconds, at least 10 s. The instances of others are on their way.
 func (t *traffic) patience() map[string]time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := map[string]time.Duration{}
 	for arn, l := range t.of {
-		all[arn] = patienceFor(l.start)
+		if l.seen {
+			all[arn] = patienceFor(l.start)
+		}
 	}
 	return all
 }
@@ -218,10 +222,7 @@ func patienceFor(start time.Duration) time.Duration {
 
 // keep forgets the services that are not named.
 func (t *traffic) keep(services []apprunner.Service) {
-	named := map[string]bool{}
-	for _, svc := range services {
-		named[svc.ARN()] = true
-	}
+	named := arnsOf(services)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for arn := range t.of {
@@ -240,6 +241,7 @@ func (r *Reconciler) measure(ctx context.Context, v *overview) {
 		v.want[arn], v.awake[arn] = r.traffic.observe(now, one, r.cpuOf(ctx, one))
 	}
 	r.traffic.keep(v.services)
+	r.back.keep(v.services)
 }
 
 // cpuOf reads the processor time of a service's running instances, for a service that scales by it.

@@ -42,17 +42,18 @@ func TestMeanStart(t *testing.T) {
 	v := running(func(*view) {})
 	v.edge.StartedAt, v.svc.AutoScaling.MaxSize = noon, 5
 	v.edge.Targets["a"] = edge.TargetStatus{Health: edge.Healthy, HealthySince: noon}
-	tr.observe(noon.Add(time.Second), v, nil)
+	at := func(after time.Duration) time.Time { v.edge.at = noon.Add(after); return v.edge.at }
+	tr.observe(at(time.Second), v, nil)
 	if p := tr.patience()[v.svc.ARN()]; p != leastPatience {
 		t.Errorf("an instance started long ago makes requests wait %s", p)
 	}
 	v.rows = append(v.rows, apprunner.Instance{ID: "b", Phase: apprunner.PhaseActive, CreatedAt: noon.Add(2 * time.Second)})
 	v.edge.Targets["b"] = edge.TargetStatus{Health: edge.Healthy, HealthySince: noon.Add(8 * time.Second)}
-	tr.observe(noon.Add(9*time.Second), v, nil)
+	tr.observe(at(9*time.Second), v, nil)
 	if p := tr.patience()[v.svc.ARN()]; p != 21*time.Second {
 		t.Errorf("a start of 6 s makes requests wait %s, want 21 s", p)
 	}
-	if n, _ := tr.observe(noon.Add(10*time.Second), v, nil); n != 2 {
+	if n, _ := tr.observe(at(10*time.Second), v, nil); n != 2 {
 		t.Errorf("before a quiet time has been watched %d of 2 instances are wanted", n)
 	}
 }

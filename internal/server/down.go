@@ -10,9 +10,13 @@ import (
 	"time"
 )
 
+// ErrNothing means that there is no installation to be found over a data directory.
+var ErrNothing = errors.New("no Slipway was ever started")
+
 // Down stops the installation of a data directory and its instances, and removes everything outside the data directory:
 // processes, mounts, cgroups, interfaces, firewall tables. What was deployed stays recorded; the next start brings it back.
-// It works after a crash of the supervisor too, and may be repeated.
+// It works after a crash of the supervisor too, and may be repeated; over a directory in which nothing was ever started it fails with
+// [ErrNothing].
 func Down(ctx context.Context, c Config, log *slog.Logger) error {
 	r, running, err := ReadRunning(c.DataDir)
 	if err != nil {
@@ -24,7 +28,7 @@ func Down(ctx context.Context, c Config, log *slog.Logger) error {
 		}
 	}
 	if _, err := os.Stat(c.path("run")); errors.Is(err, os.ErrNotExist) {
-		return nil // nothing was ever started here
+		return fmt.Errorf("%w over %s: look at --data-dir and SLIPWAY_DATA_DIR", ErrNothing, c.DataDir)
 	}
 	lock, err := takeLock(ctx, c)
 	if err != nil {

@@ -114,6 +114,8 @@ func (f *front) ready(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the edge does not answer yet: "+err.Error(), http.StatusServiceUnavailable)
 	case st.TableVersion == 0:
 		http.Error(w, "the edge has no routing table yet", http.StatusServiceUnavailable)
+	case !f.sys.work.Published(): // it may route by one from before, whose instances are gone
+		http.Error(w, "the edge does not route by the present table yet", http.StatusServiceUnavailable)
 	default:
 		fmt.Fprintln(w, "ready")
 	}

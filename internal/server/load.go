@@ -11,6 +11,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"slipway.dev/slipway/internal/apprunner/spell"
 )
 
 // errNotAllowed marks a value a setting cannot have; the setting makes the message.
@@ -48,7 +50,10 @@ func SettingsHelp(env func(string) string) []SettingHelp {
 }
 
 // given is a value and where it was given.
-type given struct{ value, from string }
+type given struct {
+	value, from string
+	inFile      bool
+}
 
 // Load settles the configuration and tells where each value came from. All faults are reported together, each naming where it
 // is, the value found and what is allowed.
@@ -60,10 +65,10 @@ func Load(in Input) (Config, []Setting, error) {
 	}
 	for _, s := range table {
 		if v := in.Env(EnvName(s.name)); v != "" {
-			values[s.name] = given{v, "environment " + EnvName(s.name)}
+			values[s.name] = given{value: v, from: "environment " + EnvName(s.name)}
 		}
 		if v, ok := in.Flags[s.name]; ok {
-			values[s.name] = given{v, "flag --" + s.name}
+			values[s.name] = given{value: v, from: "flag --" + s.name}
 		}
 	}
 	var c Config
@@ -72,11 +77,11 @@ func Load(in Input) (Config, []Setting, error) {
 	for _, s := range table {
 		g, ok := values[s.name]
 		if !ok {
-			g = given{s.initial(in.Env), "default"}
+			g = given{value: s.initial(in.Env), from: "default"}
 		}
 		if g.value != "" || ok {
 			if err := s.parse(&c, g.value); err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", g.from, s.refusal(g.value)))
+				faults = append(faults, s.refusal(g, err))
 			}
 		}
 		shown = append(shown, Setting{Name: s.name, Value: cmp.Or(s.show(c), g.value), From: g.from})
@@ -137,7 +142,7 @@ func readFile(path string, table []setting) (map[string]given, error) {
 			faults = append(faults, fmt.Errorf("%s: %s: %w", position(path, f.Value), name, err))
 			continue
 		}
-		values[name] = given{v, position(path, f.Value)}
+		values[name] = given{v, position(path, f.Value), true}
 	}
 	return values, errors.Join(faults...)
 }
@@ -239,13 +244,12 @@ func scalar(n ast.Node) (string, error) {
 
 // suggest names the setting that was probably meant, or all of them.
 func suggest(name string, table []setting) string {
-	plain := strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
-	var all []string
-	for _, s := range table {
-		if strings.ReplaceAll(s.name, "-", "") == plain {
-			return "did you mean " + s.name + "?"
-		}
-		all = append(all, s.name)
+	all := make([]string, len(table))
+	for n, s := range table {
+		all[n] = s.name
+	}
+	if meant := spell.Nearest(name, all); meant != "" {
+		return "did you mean " + meant + "?"
 	}
 	return "the settings are " + strings.Join(all, ", ")
 }

@@ -93,6 +93,7 @@ allow-egress: [10.1.0.0/16, 192.168.7.0/24]
 func TestEveryFaultNamesPlaceValueAndWhatIsAllowed(t *testing.T) {
 	path := configFile(t, `api_addr: x
 colour: red
+domian: x.test
 region: moon
 drain-timeout: 5
 domain: [a, b]
@@ -104,8 +105,9 @@ network-pool: {a: {b: c}}
 	}
 	for _, want := range []string{
 		`FILE:1:1: "api_addr" is not a setting; did you mean api-addr?`,
+		`FILE:3:1: "domian" is not a setting; did you mean domain?`,
 		`FILE:2:1: "colour" is not a setting; the settings are data-dir, api-addr,`,
-		`FILE:6:15: network-pool: "b" is not known here; allowed are url, username and password`,
+		`FILE:7:15: network-pool: "b" is not known here; allowed are url, username and password`,
 	} {
 		if !strings.Contains(strings.ReplaceAll(err.Error(), path, "FILE"), want) {
 			t.Errorf("missing %s in\n%v", want, err)
@@ -116,15 +118,15 @@ network-pool: {a: {b: c}}
 		Env:   env("HOME", "/h", "SLIPWAY_REGION", "moon", "SLIPWAY_DRAIN_TIMEOUT", "5"),
 	})
 	for _, want := range []string{
-		`flag --account: account: "12" is not allowed; allowed is 12 digits`,
-		`environment SLIPWAY_REGION: region: "moon" is not allowed; allowed is a region name such as us-east-1`,
-		`environment SLIPWAY_DRAIN_TIMEOUT: drain-timeout: "5" is not allowed; allowed is a time such as 90s, 5m or 1h30m, from 1s`,
-		`flag --api-addr: api-addr: "0.0.0.0:77000" is not allowed; allowed is host:port`,
-		`flag --api-rate: api-rate: "-1" is not allowed; allowed is a whole number from 1, or off`,
-		`flag --api-names: api-names: "a b" is not allowed; allowed is names and addresses, separated by commas`,
-		`flag --acme-ca: acme-ca: "/absent/ca.pem" is not allowed; allowed is a file that is there and can be read`,
-		`flag --api-cert: api-cert: "/" is not allowed; allowed is a file that is there and can be read`,
-		`flag --file-sources: file-sources: "maybe" is not allowed; allowed is true or false`,
+		`flag --account: "12" is not allowed; allowed is 12 digits`,
+		`environment SLIPWAY_REGION: "moon" is not allowed; allowed is a region name such as us-east-1`,
+		`environment SLIPWAY_DRAIN_TIMEOUT: "5" is not allowed; allowed is a time such as 90s, 5m or 1h30m, from 1s`,
+		`flag --api-addr: "0.0.0.0:77000" is not allowed; allowed is host:port`,
+		`flag --api-rate: "-1" is not allowed; allowed is a whole number from 1, or off`,
+		`flag --api-names: "a b" is not allowed; allowed is names and addresses, separated by commas`,
+		`flag --acme-ca: "/absent/ca.pem" is not allowed; allowed is a file that is there and can be read`,
+		`flag --api-cert: "/" is not allowed; allowed is a file that is there and can be read`,
+		`flag --file-sources: "maybe" is not allowed; allowed is true or false`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("missing %s in\n%v", want, err)

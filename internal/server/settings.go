@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -107,12 +108,12 @@ func settings() []setting {
 			}
 			return "true"
 		}),
-		text("edge-limits", "what clients may cost (docs/limits.md)", "", "limits such as head-bytes=32768 client-idle=30s", edgeLimits, func(c *Config) *string { return &c.EdgeLimits }),
+		edgeLimits(),
 		text("dns-addr", "address of the DNS server for the domain", "127.0.0.1:5300", addressAllowed, isAddress, func(c *Config) *string { return &c.DNSAddr }),
 		text("domain", "suffix of the applications' names", "apprunner.localhost", "a domain name in lower case", domainName.MatchString, func(c *Config) *string { return &c.Domain }),
 		text("region", "AWS region this installation plays", "us-east-1", "a region name such as us-east-1", regionName.MatchString, func(c *Config) *string { return &c.Region }),
 		text("account", "AWS account this installation plays", "123456789012", "12 digits", accountID.MatchString, func(c *Config) *string { return &c.Account }),
-	}, domainSettings(), limits(), []setting{
+	}, domainSettings(), eventSettings(), limits(), []setting{
 		duration("start-timeout", "how long an instance may take to become healthy", "5m", func(c *Config) *time.Duration { return &c.StartTimeout }),
 		duration("drain-timeout", "how long requests in flight may take to finish", "120s", func(c *Config) *time.Duration { return &c.DrainTimeout }),
 		duration("stop-grace", "time between SIGTERM and SIGKILL of an instance", "30s", func(c *Config) *time.Duration { return &c.StopGrace }),
@@ -149,9 +150,18 @@ func settings() []setting {
 	})
 }
 
-func edgeLimits(s string) bool {
-	_, err := edge.ParseLimits(s)
-	return err == nil
+// edgeLimits says which of several limits is wrong.
+func edgeLimits() setting {
+	any := func(string) bool { return true }
+	s := text("edge-limits", "what clients may cost (docs/limits.md)", "", "limits such as head-bytes=32768 client-idle=30s", any, func(c *Config) *string { return &c.EdgeLimits })
+	keep := s.parse
+	s.parse = func(c *Config, v string) error {
+		if _, err := edge.ParseLimits(v); err != nil {
+			return err
+		}
+		return keep(c, v)
+	}
+	return s
 }
 
 // fileSetting makes a setting of a file that may be left out.
@@ -391,12 +401,18 @@ func allowEgress() setting {
 	}
 }
 
-// refusal is the message for a value that a setting cannot have.
-func (s setting) refusal(value string) error {
+// refusal is the message for a value that a setting cannot have. A flag and a variable have the name of the setting, a place in a file
+// has not.
+func (s setting) refusal(g given, why error) error {
+	value, from := strconv.Quote(g.value), g.from
 	if s.secret {
 		value = "the value"
-	} else {
-		value = strconv.Quote(value)
 	}
-	return fmt.Errorf("%s: %s is not allowed; allowed is %s", s.name, value, s.allowed)
+	if g.inFile {
+		from += ": " + s.name
+	}
+	if errors.Is(why, errNotAllowed) || s.secret {
+		return fmt.Errorf("%s: %s is not allowed; allowed is %s", from, value, s.allowed)
+	}
+	return fmt.Errorf("%s: %s is not allowed: %w; allowed is %s", from, value, why, s.allowed)
 }
