@@ -143,7 +143,8 @@ func (b *Bus) read(ctx context.Context, k laneKey, seq int64) (d delivery, err e
 		if err != nil || len(list) == 0 {
 			return errors.Join(err, errGone)
 		}
-		d.event, d.event.arrived = list[0], store.Time(arrived)
+		d.event = list[0]
+		d.event.arrived = store.Time(arrived)
 		return nil
 	})
 	return d, err

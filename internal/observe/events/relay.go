@@ -36,7 +36,7 @@ type cachedRules struct {
 // Run delivers events until ctx ends.
 func (b *Bus) Run(ctx context.Context) error {
 	defer b.group.Wait()
-	if err := b.resume(ctx); err != nil {
+	if err := b.resume(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	for ctx.Err() == nil {
