@@ -2,42 +2,27 @@ package network
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
 )
 
-// Command is who holds the interface of a command that runs inside a subnet: a process of this machine, which may vanish without a word.
-type Command struct {
-	PID   int
-	Start uint64 // when the process began, as the kernel counts it: numbers of processes are used again
-}
-
-// commandOwner begins the owner of an interface that a command has.
+// commandOwner begins the owner of an interface that a command has, which runs inside a subnet. After it comes who runs it.
 const commandOwner = "command/"
 
 // IsCommand tells whether the interface is that of a command.
 func (i Interface) IsCommand() bool { return strings.HasPrefix(i.Owner, commandOwner) }
 
-// Command is who holds the interface; the zero Command where that is none.
-func (i Interface) Command() (c Command) {
-	pid, start, _ := strings.Cut(strings.TrimPrefix(i.Owner, commandOwner), "/")
-	if i.IsCommand() {
-		c.PID, _ = strconv.Atoi(pid)
-		c.Start, _ = strconv.ParseUint(start, 10, 64)
-	}
-	return c
-}
+// Holder is who runs the command that has the interface, as [Network.AttachCommand] was told.
+func (i Interface) Holder() string { return strings.TrimPrefix(i.Owner, commandOwner) }
 
 // AttachCommand gives a command an interface in a subnet, with security groups of its VPC; none take the VPC's default group. Failures for
-// the caller are *apprunner.Error: unknown ids, groups of another VPC, a subnet without a free address.
-func (n *Network) AttachCommand(ctx context.Context, subnetID string, groups []string, who Command) (i Interface, err error) {
+// the caller are *apprunner.Error: unknown ids, groups of another VPC, a subnet without a free address. holder says who runs the command,
+// in words of the caller: it may vanish without giving the interface back.
+func (n *Network) AttachCommand(ctx context.Context, subnetID string, groups []string, holder string) (i Interface, err error) {
 	err = n.DB.Update(ctx, func(tx *store.Tx) error {
 		everywhere := apprunner.Scope{}
 		s, found, err := one[Subnet](tx, everywhere, subnetID)
@@ -57,11 +42,16 @@ func (n *Network) AttachCommand(ctx context.Context, subnetID string, groups []s
 		i = Interface{
 			Head:     Head{ID: prefixes[kindInterface] + "0" + apprunner.NewID()[:16], Scope: s.Scope, CreatedAt: n.Now().UTC()},
 			SubnetID: s.ID, VPCID: s.VPCID, Zone: s.Zone, Groups: groups, Kind: InterfaceConnector,
-			Owner: fmt.Sprintf("%s%d/%d", commandOwner, who.PID, who.Start), Description: "slipway vpc exec",
+			Owner: commandOwner + holder, Description: "slipway vpc exec",
 		}
-		if i.Address, found = lastFree(s, others); !found {
-			return apprunner.Errorf("InsufficientFreeAddressesInSubnet", "The subnet '%s' has no free address", s.ID)
+		taken := map[netip.Addr]bool{}
+		for _, o := range others {
+			taken[o.Address] = taken[o.Address] || o.SubnetID == s.ID
 		}
+		if i.Address, found = freeAddress(s.CIDR, taken); !found {
+			return apprunner.Errorf("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '%s' to satisfy the request.", s.ID)
+		}
+		i.MAC = macOf(i.ID)
 		return put(tx, &i)
 	})
 	return i, err
@@ -86,28 +76,6 @@ func groupsOf(tx *store.Tx, s Subnet, ids []string) ([]string, error) {
 	}
 	return ids, nil
 }
-
-// lastFree is the highest address of a subnet that no interface has: those that last longer are given out from the other end.
-func lastFree(s Subnet, others []Interface) (netip.Addr, bool) {
-	used := map[netip.Addr]bool{}
-	for _, o := range others {
-		if o.SubnetID == s.ID {
-			used[o.Address] = true
-		}
-	}
-	b := s.CIDR.Masked().Addr().As4()
-	first, size := binary.BigEndian.Uint32(b[:]), uint32(1)<<(32-s.CIDR.Bits())
-	for n := size - 2; n > reserved; n-- { // the last one is for broadcasts
-		if a := netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, first+n))); !used[a] {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
-}
-
-// reserved is the last of the addresses at the beginning of a subnet that nobody gets: its own, the router's, the resolver's and one for
-// later (adjacent §8).
-const reserved = 3
 
 // Commands are the interfaces that commands have.
 func (n *Network) Commands(ctx context.Context) (list []Interface, err error) {

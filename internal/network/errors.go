@@ -4,7 +4,10 @@ import "slipway.dev/slipway/internal/apprunner"
 
 // The codes of the EC2 API that this room answers with (adjacent §8).
 const (
+	CodeDryRun          apprunner.Code = "DryRunOperation"
 	CodeDependency      apprunner.Code = "DependencyViolation"
+	CodeParameter       apprunner.Code = "InvalidParameter"
+	CodeUnsupported     apprunner.Code = "UnsupportedOperation"
 	CodeParameterValue  apprunner.Code = "InvalidParameterValue"
 	CodeParameterCombo  apprunner.Code = "InvalidParameterCombination"
 	CodeMissing         apprunner.Code = "MissingParameter"
@@ -37,6 +40,21 @@ var missing = map[kind]struct {
 func noRecord(k kind, id string) error {
 	m := missing[k]
 	return apprunner.Errorf(m.code, m.text, clip(id))
+}
+
+// Missing says that a request lacks a parameter.
+func Missing(parameter string) error {
+	return apprunner.Errorf(CodeMissing, "The request must contain the parameter %s", parameter)
+}
+
+// wrong says that a parameter has a value that is not possible, and why.
+func wrong(parameter, value, why string) error {
+	return apprunner.Errorf(CodeParameterValue, "Value (%s) for parameter %s is invalid. %s", clip(value), parameter, why)
+}
+
+// dependent refuses to delete what something else needs.
+func dependent(what, id, why string) error {
+	return apprunner.Errorf(CodeDependency, "The %s '%s' has dependencies and cannot be deleted.", what, id).WithHint("%s", why)
 }
 
 // clip shortens a caller's text for a message.

@@ -1,12 +1,19 @@
 package network
 
-import "regexp"
+import (
+	"regexp"
+
+	"slipway.dev/slipway/internal/apprunner"
+)
 
 // prefixes begin the ids of each kind of record.
 var prefixes = map[kind]string{
 	kindVPC: "vpc-", kindSubnet: "subnet-", kindGroup: "sg-", kindRule: "sgr-", kindEndpoint: "vpce-", kindInterface: "eni-", kindTable: "rtb-",
 	kindGateway: "igw-", kindNAT: "nat-", kindAddress: "eipalloc-", kindACL: "acl-", kindOptions: "dopt-",
 }
+
+// newID is an id nobody has: the prefix and 17 hex digits.
+func newID(prefix string) string { return prefix + "0" + apprunner.NewID()[:16] }
 
 var idTail = regexp.MustCompile(`^[0-9a-f]{8}([0-9a-f]{9})?$`)
 

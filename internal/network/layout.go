@@ -25,9 +25,25 @@ type Plan struct {
 }
 
 // Public tells whether a subnet's packets may go to an internet gateway.
-func (p Plan) Public(subnetID string) bool {
-	t, found := tableOf(p.Tables, subnetID)
-	return found && slices.ContainsFunc(t.Routes, func(r Route) bool { return isID(kindGateway, r.Target) })
+func (p Plan) Public(subnetID string) bool { return public(p.Tables, p.Gateways, p.ID, subnetID) }
+
+// public tells whether a subnet of a VPC is a public one: its route table has a route to the internet gateway of the VPC (adjacent §8).
+func public(tables []RouteTable, gateways []InternetGateway, vpcID, subnetID string) bool {
+	t, found := tableOf(ofVPC(tables, vpcID, func(t RouteTable) string { return t.VPCID }), subnetID)
+	return found && slices.ContainsFunc(t.Routes, func(r Route) bool {
+		g := find(gateways, r.Target)
+		return g != nil && g.VPCID == vpcID
+	})
+}
+
+// ofVPC are the records of a list that are in a VPC.
+func ofVPC[T any](list []T, vpcID string, at func(T) string) (own []T) {
+	for _, v := range list {
+		if at(v) == vpcID {
+			own = append(own, v)
+		}
+	}
+	return own
 }
 
 // Layout reads all that there is to show.
@@ -73,30 +89,9 @@ func layout(tx *store.Tx) (l Layout, err error) {
 		}
 	}
 	for i := range l.VPCs {
-		l.VPCs[i].join()
+		joinInterfaces(l.VPCs[i].Endpoints, l.VPCs[i].NATs, l.VPCs[i].Interfaces)
 	}
 	return l, nil
-}
-
-// join gives endpoints and NAT gateways their interfaces.
-func (p *Plan) join() {
-	for i := range p.Endpoints {
-		p.Endpoints[i].Interfaces = ownedBy(p.Interfaces, p.Endpoints[i].ID)
-	}
-	for i := range p.NATs {
-		if own := ownedBy(p.Interfaces, p.NATs[i].ID); len(own) > 0 {
-			p.NATs[i].Interface = own[0]
-		}
-	}
-}
-
-func ownedBy(list []Interface, owner string) (own []Interface) {
-	for _, i := range list {
-		if i.Owner == owner {
-			own = append(own, i)
-		}
-	}
-	return own
 }
 
 // gathered reads all records of a kind and gives each to the plan of its VPC.
