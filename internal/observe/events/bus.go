@@ -19,7 +19,7 @@ type logStore interface {
 	PutEvents(ctx context.Context, sc apprunner.Scope, group, stream string, events []observe.Event) (observe.Rejected, error)
 }
 
-// Config is what a Bus needs. All but Endpoints, Managed and Transport are required.
+// Config is what a Bus needs. All but Endpoints, Managed, Transport and MaxWaiting are required.
 type Config struct {
 	DB   *store.DB
 	Logs logStore
@@ -29,9 +29,11 @@ type Config struct {
 	Managed func(*store.Tx, apprunner.Scope) ([]Rule, error)
 	// Transport carries the requests to web hooks; nil is net/http's own with its proxies from the environment.
 	Transport http.RoundTripper
-	Random    func() float64 // from 0 to 1, not included: how the pauses between tries differ
-	Now       func() time.Time
-	Log       *slog.Logger
+	// MaxWaiting is how many events may wait for one target; the oldest go when there are more. 0: 10,000.
+	MaxWaiting int
+	Random     func() float64 // from 0 to 1, not included: how the pauses between tries differ
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Bus keeps the rules of all accounts and delivers what they choose. It is safe for concurrent use.
@@ -49,8 +51,11 @@ type Bus struct {
 	told  map[string]bool
 }
 
-// atOnce is how many deliveries may be under way.
-const atOnce = 64
+const (
+	// atOnce is how many deliveries may be under way.
+	atOnce     = 64
+	maxWaiting = 10_000
+)
 
 // Open makes the tables where they are missing. Nothing is delivered before [Bus.Run].
 func Open(ctx context.Context, c Config) (*Bus, error) {
@@ -65,6 +70,9 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	}
 	if err := c.DB.Migrate(ctx, "events", migrations); err != nil {
 		return nil, err
+	}
+	if c.MaxWaiting == 0 {
+		c.MaxWaiting = maxWaiting
 	}
 	b := &Bus{conf: c, hooks: map[string]*webhook{}, slots: make(chan struct{}, atOnce), lanes: map[laneKey]*lane{}, told: map[string]bool{}}
 	for arn, e := range c.Endpoints {

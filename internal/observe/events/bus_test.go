@@ -441,9 +441,11 @@ func TestTooManyWait(t *testing.T) {
 	hook := newReceiver(t, func(int, received) int { return http.StatusServiceUnavailable })
 	h := newHouse(t, hook.URL)
 	h.rule("r", `{"source":["aws.apprunner"]}`, Target{ID: "a", ARN: topic})
-	const more = 30
+	const most, more = 100, 30
+	h.conf.MaxWaiting = most
+	h.restart()
 	err := h.db.Update(t.Context(), func(tx *store.Tx) error {
-		for n := range maxWaiting + more {
+		for n := range most + more {
 			if err := observe.EmitEvent(tx, observe.BusEvent{Scope: scope, Time: t0, Source: "aws.apprunner", DetailType: "T", Detail: map[string]any{"N": n}}); err != nil {
 				return err
 			}
@@ -454,7 +456,7 @@ func TestTooManyWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the oldest are dropped", func() bool { return h.stats().GivenUp == more })
-	if s := h.stats(); s.Waiting != maxWaiting || !strings.Contains(h.text.String(), "too many wait") {
+	if s := h.stats(); s.Waiting != most || !strings.Contains(h.text.String(), "too many wait") {
 		t.Errorf("%+v", s)
 	}
 }

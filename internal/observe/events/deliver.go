@@ -133,15 +133,21 @@ func (b *Bus) read(ctx context.Context, k laneKey, seq int64) (d delivery, err e
 	err = b.conf.DB.View(ctx, func(tx *store.Tx) error {
 		var arrived int64
 		found, err := tx.Get(`SELECT arrived, attempts, reason FROM event_deliveries WHERE `+ofLane+` AND seq = $6`, k.args(seq), &arrived, &d.attempts, &d.reason)
-		if err != nil || !found {
-			return errors.Join(err, errGone)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errGone
 		}
 		if d.rule, d.target, err = readTarget(tx, k); err != nil {
 			return err
 		}
 		list, err := readEvents(tx, `seq = $1`, seq)
-		if err != nil || len(list) == 0 {
-			return errors.Join(err, errGone)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return errGone
 		}
 		d.event = list[0]
 		d.event.arrived = store.Time(arrived)

@@ -134,9 +134,9 @@ func addFailed(tx *store.Tx, g goal, now time.Time, reason string) error {
 }
 
 // dropOldest keeps a queue from growing without end.
-func dropOldest(tx *store.Tx, l laneKey) (int64, error) {
+func dropOldest(tx *store.Tx, l laneKey, most int) (int64, error) {
 	return tx.ExecCount(`DELETE FROM event_deliveries WHERE `+ofLane+` AND seq <= (SELECT seq FROM event_deliveries WHERE `+ofLane+`
-		ORDER BY seq DESC LIMIT 1 OFFSET $6)`, l.args(maxWaiting)...)
+		ORDER BY seq DESC LIMIT 1 OFFSET $6)`, l.args(most)...)
 }
 
 // dropDeliveries forgets what waits for a target.

@@ -14,8 +14,6 @@ import (
 const (
 	// batch is how many events are held against the rules at a time.
 	batch = 50
-	// maxWaiting is how many events may wait for one target. The oldest go when there are more.
-	maxWaiting = 10_000
 	// relayPause is how long nothing is done after the database failed.
 	relayPause = 5 * time.Second
 )
@@ -184,7 +182,7 @@ func (b *Bus) note(ctx context.Context, list []*envelope, goals []goal, from int
 		}
 		dropped = 0
 		for l := range lanes {
-			n, err := dropOldest(tx, l)
+			n, err := dropOldest(tx, l, b.conf.MaxWaiting)
 			if dropped += n; err != nil {
 				return err
 			}
@@ -192,11 +190,11 @@ func (b *Bus) note(ctx context.Context, list []*envelope, goals []goal, from int
 		if err := tx.Exec(`UPDATE event_places SET value = $1 WHERE name = 'matched'`, to); err != nil {
 			return err
 		}
-		return forgetEvents(tx, from, to)
+		return forgetEvents(tx, from-1, to) // from was the newest when it was held against the rules
 	})
 	if err == nil && dropped > 0 {
 		b.count.givenUp.Add(uint64(dropped))
-		b.conf.Log.Error("events were dropped because too many wait for one target", "events", dropped, "allowed", maxWaiting)
+		b.conf.Log.Error("events were dropped because too many wait for one target", "events", dropped, "allowed", b.conf.MaxWaiting)
 	}
 	return err
 }
