@@ -3,7 +3,6 @@ package observe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -82,54 +81,7 @@ func serviceEvent(s apprunner.Service, kind string, at time.Time, text, severity
 	return BusEvent{Scope: s.Scope, Time: at, Source: eventSource, DetailType: kind, Resources: []string{s.ARN()}, Detail: detail}
 }
 
-// Events is the outbox of the event bus.
-type Events struct{ db *store.DB }
-
-// OpenEvents opens the outbox.
-func OpenEvents(ctx context.Context, db *store.DB) (*Events, error) {
-	if db == nil {
-		return nil, errors.New("observe: OpenEvents needs a database")
-	}
-	return &Events{db}, db.Migrate(ctx, "observe", migrations)
-}
-
-// ServiceStatusChanged emits [StatusChange].
-func (*Events) ServiceStatusChanged(tx *store.Tx, s apprunner.Service, before apprunner.ServiceStatus, at time.Time) error {
-	return EmitEvent(tx, StatusChange(s, before, at))
-}
-
-// OperationChanged emits [OperationChange].
-func (*Events) OperationChanged(tx *store.Tx, s apprunner.Service, m apprunner.Message, at time.Time) error {
-	return EmitEvent(tx, OperationChange(s, m, at))
-}
-
-// Since returns up to limit events behind a place in the outbox, oldest first, and the place of the last one.
-func (o *Events) Since(ctx context.Context, seq int64, limit int) (events []BusEvent, last int64, err error) {
-	last = seq
-	err = o.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Each(`SELECT seq, id, account, region, time, source, detail_type, resources, detail FROM events
-			WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{seq, limit}, func(row store.Row) error {
-			var e BusEvent
-			var at int64
-			var resources, detail string
-			if err := row.Scan(&last, &e.ID, &e.Account, &e.Region, &at, &e.Source, &e.DetailType, &resources, &detail); err != nil {
-				return err
-			}
-			e.Time = store.Time(at)
-			events = append(events, e)
-			sent := &events[len(events)-1]
-			return errors.Join(json.Unmarshal([]byte(resources), &sent.Resources), json.Unmarshal([]byte(detail), &sent.Detail))
-		})
-	})
-	return events, last, err
-}
-
-// eventAge is how long events stay in the outbox.
-const eventAge = 24 * time.Hour
-
-// Prune deletes events that are older than a day. The newest one stays, so that places are never given out twice.
-func (o *Events) Prune(ctx context.Context, now time.Time) error {
-	return o.db.Update(ctx, func(tx *store.Tx) error {
-		return tx.Exec(`DELETE FROM events WHERE time < $1 AND seq < (SELECT max(seq) FROM events)`, now.Add(-eventAge).UnixMicro())
-	})
+// PrepareEvents makes the outbox where it is missing. What is in it is for the event bus (package events) to deliver and to drop.
+func PrepareEvents(ctx context.Context, db *store.DB) error {
+	return db.Migrate(ctx, "observe", migrations)
 }

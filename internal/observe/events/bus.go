@@ -65,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 	if c.Managed == nil {
 		c.Managed = func(*store.Tx, apprunner.Scope) ([]Rule, error) { return nil, nil }
 	}
-	if _, err := observe.OpenEvents(ctx, c.DB); err != nil {
+	if err := observe.PrepareEvents(ctx, c.DB); err != nil {
 		return nil, err
 	}
 	if err := c.DB.Migrate(ctx, "events", migrations); err != nil {
