@@ -22,6 +22,9 @@ type DB struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	living  *living // the services as a reader last saw them; nil before the first
+	// instances and hosts are what readers have decoded; nil before the first.
+	instances knownInstances
+	hosts     *knownHosts
 }
 
 // Open opens the database file at path, making it when it is missing, and brings the schema of the store's own records up to

@@ -71,18 +71,6 @@ func (t *Tx) Domains(serviceARN string) ([]apprunner.CustomDomain, error) {
 	return bodies[apprunner.CustomDomain](t, `SELECT body FROM domains WHERE service_arn = $1 ORDER BY created_at DESC, name`, serviceARN)
 }
 
-// RoutedHosts are the custom host names that reach a service, by its ARN.
-func (t *Tx) RoutedHosts() (map[string][]string, error) {
-	all, err := t.Domains("")
-	hosts := map[string][]string{}
-	for _, d := range all {
-		if d.Routed() {
-			hosts[d.ServiceARN] = append(hosts[d.ServiceARN], d.Hosts()...)
-		}
-	}
-	return hosts, err
-}
-
 // ValidationValues are the values that the validation records of an account's associations have, by the records' names.
 func (t *Tx) ValidationValues(account string) (map[string]string, error) {
 	all, err := t.Domains("")

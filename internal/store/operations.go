@@ -134,7 +134,7 @@ func (t *Tx) DeleteInstance(id string) error {
 // Instances lists a service's instances; an empty ARN lists all there are.
 func (t *Tx) Instances(serviceARN string) ([]apprunner.Instance, error) {
 	if serviceARN == "" {
-		return bodies[apprunner.Instance](t, `SELECT body FROM instances ORDER BY id`)
+		return t.allInstances()
 	}
 	return bodies[apprunner.Instance](t, `SELECT body FROM instances WHERE service_arn = $1 ORDER BY id`, serviceARN)
 }
