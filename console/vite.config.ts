@@ -12,7 +12,7 @@ export default defineConfig({
   build: { target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0, chunkSizeWarningLimit: 1000 },
   server: {
     proxy: {
-      '^/$': installation,
+      '^/$': { target: installation, changeOrigin: false }, // signatures hold the host that the browser knows
       '^/console/settings\\.json$': installation,
       '^/console/signin$': { target: installation, bypass: (req) => (req.method === 'POST' ? undefined : req.url) },
     },

@@ -32,7 +32,7 @@ export function BuildFields({ form, change, faults }: PartProps) {
 
 function BuildSettings({ form, change, faults }: PartProps) {
   return (
-    <>
+    <SpaceBetween size="l">
       <FormField label="Runtime" errorText={faults['runtime']}>
         <Select
           options={runtimes}
@@ -48,7 +48,7 @@ function BuildSettings({ form, change, faults }: PartProps) {
         <Input value={form.startCommand} spellcheck={false} placeholder="node server.js" onChange={({ detail }) => { change({ startCommand: detail.value }); }} />
       </FormField>
       <PortField form={form} change={change} faults={faults} />
-    </>
+    </SpaceBetween>
   );
 }
 
