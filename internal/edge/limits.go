@@ -40,9 +40,11 @@ type Limits struct {
 	UpstreamIdle time.Duration
 	// UpstreamIdleConns is the most unused connections kept to one instance.
 	UpstreamIdleConns int
-	// QueueWait is how long a request waits for a place when all instances are full; then 429 (§12.2).
+	// QueueWait is how long a request waits for a place when all instances are full; then 429 (§12.2). When it is set it goes before
+	// what the route says.
 	QueueWait time.Duration
-	// QueueLength is the most requests of one service that wait; beyond it, 429 at once.
+	// QueueLength is the most requests of one service that wait; beyond it, 429 at once. When it is set it goes before what the route
+	// says.
 	QueueLength int
 	// Conns is the most connections of clients at a time; beyond it new ones are closed at once. 0 is three quarters of the files that the
 	// process may open, for each may need a connection to an instance.
@@ -69,6 +71,10 @@ type Limits struct {
 	DrainIdle time.Duration
 	// Tick is how often the limits are looked at; it is their precision.
 	Tick time.Duration
+
+	// What was asked for goes before what is found fit for a service.
+	askedWait   time.Duration
+	askedLength int
 }
 
 // row is one limit of the table.
@@ -114,6 +120,7 @@ func DefaultLimits() Limits { return Limits{}.withDefaults() }
 
 // withDefaults fills what was left zero.
 func (l Limits) withDefaults() Limits {
+	l.askedWait, l.askedLength = l.QueueWait, l.QueueLength
 	for _, r := range rows() {
 		switch v := r.field(&l).(type) {
 		case *int:
@@ -164,11 +171,19 @@ func (l *Limits) set(name, value string) error {
 			ok = *v >= time.Millisecond
 		}
 		if err != nil || !ok {
-			return fmt.Errorf("limit %s: %q is not allowed; its default is %v", name, value, r.value)
+			return fmt.Errorf("limit %s: %q is not allowed, it must be %s; its default is %v", name, value, r.form(), r.value)
 		}
 		return nil
 	}
-	return fmt.Errorf("%q is no limit", name)
+	return fmt.Errorf("%q is no limit; docs/limits.md lists them", name)
+}
+
+// form is what a value may be.
+func (r row) form() string {
+	if _, number := r.value.(int); number {
+		return "a whole number from 1"
+	}
+	return "a time from 1ms, such as 30s"
 }
 
 // fill sets v to d when it is not positive.

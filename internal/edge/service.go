@@ -83,7 +83,7 @@ func (s *service) claim(who waitEnder, wanted string) claim {
 	s.mu.Lock()
 	c := s.seek(len(s.waiters)+1, wanted)
 	patience := s.patience(c)
-	if patience == 0 || len(s.waiters) >= cmp.Or(c.route.QueueLength, s.limits.QueueLength) {
+	if patience == 0 || len(s.waiters) >= cmp.Or(s.limits.askedLength, c.route.QueueLength, s.limits.QueueLength) {
 		s.mu.Unlock()
 		return c
 	}
@@ -111,7 +111,7 @@ func (s *service) cry(now time.Time) {
 func (s *service) patience(c claim) time.Duration {
 	switch {
 	case c.failure == failBusy:
-		return cmp.Or(c.route.QueueWait, s.limits.QueueWait)
+		return cmp.Or(s.limits.askedWait, c.route.QueueWait, s.limits.QueueWait)
 	case c.failure == failNoInstance:
 		return c.route.Hold
 	}

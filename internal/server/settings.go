@@ -152,8 +152,8 @@ func settings() []setting {
 
 // edgeLimits says which of several limits is wrong.
 func edgeLimits() setting {
-	any := func(string) bool { return true }
-	s := text("edge-limits", "what clients may cost (docs/limits.md)", "", "limits such as head-bytes=32768 client-idle=30s", any, func(c *Config) *string { return &c.EdgeLimits })
+	anything := func(string) bool { return true }
+	s := text("edge-limits", "what clients may cost (docs/limits.md)", "", "limits such as head-bytes=32768 client-idle=30s", anything, func(c *Config) *string { return &c.EdgeLimits })
 	keep := s.parse
 	s.parse = func(c *Config, v string) error {
 		if _, err := edge.ParseLimits(v); err != nil {
