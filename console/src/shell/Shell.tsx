@@ -39,7 +39,7 @@ function Layout() {
   const crumbs = [{ text: 'App Runner', href: '/' }, ...frame.page.crumbs];
   return (
     <>
-      <header id="top"><TopBar /></header>
+      <div id="top"><TopBar /></div>
       <AppLayout
         headerSelector="#top"
         notifications={<Flashes />}

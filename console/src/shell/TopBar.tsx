@@ -11,7 +11,7 @@ export function TopBar() {
   const navigate = useNavigate();
   const { region, setRegion, arn, account, userName, settings, signOut } = useSession();
   const [theme, setTheme] = useState(themeNow);
-  const home = { href: '/console/', title: 'Slipway', logo: { src: '/console/slipway.svg', alt: '' }, onFollow: (event: CustomEvent) => { event.preventDefault(); void navigate('/'); } };
+  const home = { href: '/console/', title: 'Slipway', logo: { src: '/console/slipway.svg', alt: 'Logo' }, onFollow: (event: CustomEvent) => { event.preventDefault(); void navigate('/'); } };
   const changeTheme = (to: Theme) => { chooseTheme(to); setTheme(to); };
 
   const regionMenu: TopNavigationProps.MenuDropdownUtility = {

@@ -61,7 +61,7 @@ export function usePage(title: string, parents: BreadcrumbGroupProps.Item[] = []
 /** A link beside a heading that opens the help pane. about names what it helps with, for those who hear the page. */
 export function InfoLink({ help, about }: { help: Help; about: string }) {
   const { show } = useFrame();
-  return <Link variant="info" ariaLabel={`Information about ${about}`} onFollow={() => { show(help); }}>Info</Link>;
+  return <Link variant="info" ariaLabel={`Info about ${about}`} onFollow={() => { show(help); }}>Info</Link>;
 }
 
 /** The help pane's content. */

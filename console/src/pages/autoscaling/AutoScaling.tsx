@@ -48,11 +48,11 @@ export default function AutoScaling() {
         query={query} columns={columns} selected={selected} select={select}
         idOf={(c) => c.AutoScalingConfigurationArn ?? ''} nameOf={(c) => c.AutoScalingConfigurationName ?? ''}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!chosen || chosen.IsDefault === true} onClick={() => { setTask('default'); }}>Set as default</Button>
             <Button disabled={!chosen} onClick={() => { setTask('delete'); }}>Delete</Button>
             <Button variant="primary" onClick={() => { setTask('create'); }}>Create configuration</Button>
-          </>
+          </SpaceBetween>
         }
       />
       {task === 'create' && <CreateRevision close={close} />}

@@ -56,11 +56,11 @@ export default function Revisions() {
         nameOf={(c) => `Revision ${String(c.AutoScalingConfigurationRevision)}`}
         order={(a, b) => (b.AutoScalingConfigurationRevision ?? 0) - (a.AutoScalingConfigurationRevision ?? 0)}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!chosen || chosen.IsDefault === true} onClick={() => { setTask('default'); }}>Set as default</Button>
             <Button disabled={!chosen} onClick={() => { setTask('delete'); }}>Delete</Button>
             <Button variant="primary" onClick={() => { setTask('create'); }}>Create revision</Button>
-          </>
+          </SpaceBetween>
         }
       />
       {chosen && <UsedBy key={selected} revision={chosen} />}

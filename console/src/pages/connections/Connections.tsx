@@ -1,6 +1,7 @@
 import type { ConnectionSummary } from '@aws-sdk/client-apprunner';
 import Button from '@cloudscape-design/components/button';
 import Link from '@cloudscape-design/components/link';
+import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import type { TableProps } from '@cloudscape-design/components/table';
 import { useState } from 'react';
@@ -73,11 +74,11 @@ export default function Connections() {
         idOf={(c) => c.ConnectionArn ?? ''} nameOf={(c) => c.ConnectionName ?? ''}
         start={<Button onClick={() => { setTask('create'); }}>Create connection</Button>}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!chosen} onClick={() => { setTask('handshake'); }}>Complete handshake</Button>
             <Button disabled={!chosen} onClick={() => { setTask('delete'); }}>Delete</Button>
             {create}
-          </>
+          </SpaceBetween>
         }
       />
       {task === 'create' && <AddConnection dismiss={close} made={made} />}

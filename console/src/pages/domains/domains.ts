@@ -83,7 +83,8 @@ const recordStatuses: Record<string, Shown> = {
 };
 
 function validation({ Name: name = '', Type: type = 'CNAME', Value: value = '', Status: status }: CertificateValidationRecord): DNSRecord {
-  return { purpose: 'Certificate validation', name, type, value, status: recordStatuses[(status ?? 'PENDING_VALIDATION').toUpperCase()] ?? { text: status, type: 'info' } };
+  const known = status ?? 'PENDING_VALIDATION';
+  return { purpose: 'Certificate validation', name, type, value, status: recordStatuses[known.toUpperCase()] ?? { text: known, type: 'info' } };
 }
 
 /** The records for a domain: those that prove control over it, and those that lead its names to the service. */

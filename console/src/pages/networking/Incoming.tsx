@@ -1,4 +1,5 @@
 import Button from '@cloudscape-design/components/button';
+import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator, { type StatusIndicatorProps } from '@cloudscape-design/components/status-indicator';
 import type { TableProps } from '@cloudscape-design/components/table';
 import { useState } from 'react';
@@ -68,11 +69,11 @@ export default function Incoming() {
         idOf={(e) => e.VpcEndpointId ?? ''} nameOf={(e) => nameOf(e.Tags, e.VpcEndpointId)}
         start={<Button onClick={() => { setTask('create'); }}>Create VPC interface endpoint</Button>}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!chosen} onClick={() => { setTask('edit'); }}>Edit</Button>
             <Button disabled={!chosen} onClick={() => { setTask('delete'); }}>Delete</Button>
             <Button variant="primary" onClick={() => { setTask('create'); }}>Create VPC interface endpoint</Button>
-          </>
+          </SpaceBetween>
         }
       />
       {task === 'create' && <CreateEndpoint dismiss={close} made={({ VpcEndpointId: id = '' }) => { select(id); close(); }} />}

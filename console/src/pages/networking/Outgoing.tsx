@@ -46,10 +46,10 @@ export default function Outgoing() {
         idOf={(c) => c.VpcConnectorArn ?? ''} nameOf={(c) => c.VpcConnectorName ?? ''}
         start={<Button onClick={() => { setTask('create'); }}>Create VPC connector</Button>}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!chosen} onClick={() => { setTask('delete'); }}>Delete</Button>
             <Button variant="primary" onClick={() => { setTask('create'); }}>Create VPC connector</Button>
-          </>
+          </SpaceBetween>
         }
       />
       {task === 'create' && <CreateConnector dismiss={close} made={({ VpcConnectorArn: arn = '' }) => { select(arn); close(); }} />}
