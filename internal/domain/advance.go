@@ -119,7 +119,7 @@ func (r *Registrar) certify(ctx context.Context, d apprunner.CustomDomain, earli
 		if d.CertifiedAt.IsZero() {
 			d.CertifiedAt = now
 		}
-		c.Status, c.IssuedAt, c.NotBefore, c.NotAfter, c.Reason, c.Warned = CertificateIssued, now, leafed.NotBefore, leafed.NotAfter, "", 0
+		c.Status, c.IssuedAt, c.NotBefore, c.NotAfter, c.Reason, c.Warned, c.DaysTold = CertificateIssued, now, leafed.NotBefore, leafed.NotAfter, "", 0, 0
 		return r.cfg.Certificates.putPair(tx, c.ARN, p)
 	})
 }

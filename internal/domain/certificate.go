@@ -41,6 +41,7 @@ type Certificate struct {
 	ServiceARN string    // the service it is made for; "" for an imported one
 	ReleasedAt time.Time // when the domain was unlinked; zero while it is linked, and for an imported one
 	Warned     int       // the days before the end at which the last warning was given; 0: none yet
+	DaysTold   int       // the days before the end that were told last, see [Expiry]; 0: none yet
 	Tags       map[string]string
 }
 

@@ -9,10 +9,11 @@ import (
 
 // chores is what the records need, apart from the work on names that takes its time.
 type chores struct {
-	put    []Certificate
-	forget []string // ARNs
-	failed []apprunner.CustomDomain
-	news   []news
+	put      []Certificate
+	expiries map[string]Expiry // told together with the record of the same ARN
+	forget   []string          // ARNs
+	failed   []apprunner.CustomDomain
+	news     []news
 }
 
 // news is a line for the owner of a service.
@@ -27,7 +28,7 @@ func (c chores) none() bool { return len(c.put)+len(c.forget)+len(c.failed) == 0
 // choresOf decides over all records: each association has a certificate, one whose domain was unlinked is kept for a while (§16.6), the
 // ends of certificates are announced and noted.
 func choresOf(domains []apprunner.CustomDomain, all []Certificate, now time.Time, keep time.Duration) chores {
-	var out chores
+	out := chores{expiries: map[string]Expiry{}}
 	linked, held := map[string]apprunner.CustomDomain{}, hold(all, now)
 	users := held.users(domains)
 	for _, d := range domains {
@@ -65,11 +66,15 @@ func newCertificate(d apprunner.CustomDomain) Certificate {
 
 // letGo treats the certificate of a domain that is unlinked. One that never was issued goes at once.
 func (out *chores) letGo(c Certificate, now time.Time, keep time.Duration) {
-	switch {
-	case c.IssuedAt.IsZero(), !c.ReleasedAt.IsZero() && !now.Before(c.ReleasedAt.Add(keep)):
+	if c.IssuedAt.IsZero() || !c.ReleasedAt.IsZero() && !now.Before(c.ReleasedAt.Add(keep)) {
 		out.forget = append(out.forget, c.ARN)
-	case c.ReleasedAt.IsZero():
+		return
+	}
+	released := c.ReleasedAt.IsZero()
+	if released {
 		c.ReleasedAt = now
+	}
+	if out.announce(&c, false, now) || released {
 		out.put = append(out.put, c)
 	}
 }
@@ -87,34 +92,35 @@ func nextEnd(all []Certificate, keep time.Duration) (next time.Time) {
 // warnAt are the days before the end of a certificate at which its users are told, when it has not been replaced by then.
 var warnAt = []int{1, 3, 7, 14, 30}
 
-// watch notes the end of a certificate and warns before it. Certificates made here are replaced long before; a warning about one means
-// that this failed.
+// watch notes the end of a certificate, tells of it every day before, and warns those who are served with it.
 func (out *chores) watch(c Certificate, users []string, now time.Time) {
-	if c.Status != CertificateIssued {
-		return
-	}
-	if !now.Before(c.NotAfter) {
-		c.Status = CertificateExpired
+	told := out.announce(&c, len(users) > 0, now)
+	if out.warn(&c, users, now) || told {
 		out.put = append(out.put, c)
-		return
 	}
-	if !c.Imported && now.Before(RenewAt(c.NotBefore, c.NotAfter)) {
-		return
+}
+
+// warn tells the users of a certificate that it ends. Certificates made here are replaced long before; a warning about one means that this
+// failed.
+func (out *chores) warn(c *Certificate, users []string, now time.Time) bool {
+	if c.Status != CertificateIssued || !c.Imported && now.Before(RenewAt(c.NotBefore, c.NotAfter)) {
+		return false
 	}
 	left := int(c.NotAfter.Sub(now) / (24 * time.Hour))
 	for _, days := range warnAt {
 		if left >= days {
 			continue
 		}
-		if c.Warned == 0 || c.Warned > days {
-			c.Warned = days
-			out.put = append(out.put, c)
-			for _, u := range users {
-				out.say(u, true, "The certificate of %s expires in less than %s, on %s%s", c.Hosts[0], dayCount(days), c.NotAfter.UTC().Format("2006-01-02 15:04 MST"), because(c))
-			}
+		if c.Warned != 0 && c.Warned <= days {
+			return false
 		}
-		return
+		c.Warned = days
+		for _, u := range users {
+			out.say(u, true, "The certificate of %s expires in less than %s, on %s%s", c.Hosts[0], dayCount(days), c.NotAfter.UTC().Format("2006-01-02 15:04 MST"), because(*c))
+		}
+		return true
 	}
+	return false
 }
 
 func dayCount(days int) string {

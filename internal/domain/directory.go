@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,8 +12,9 @@ import (
 
 // Node is what the zone holds at a name. The zero Node is a name that is there only because something is below it.
 type Node struct {
-	Host bool     // carries the addresses of the front door
-	TXT  []string // answers to DNS challenges
+	Host      bool         // carries the addresses of the front door
+	Addresses []netip.Addr // carries these: of a private service or of an interface endpoint
+	TXT       []string     // answers to DNS challenges
 }
 
 // Directory is the names of the zone, read on every query and replaced as a whole. The zero Directory is empty.

@@ -46,7 +46,7 @@ func (s *Certificates) Import(ctx context.Context, sc apprunner.Scope, in Import
 		if in.ARN != "" && len(in.Tags) > 0 {
 			return invalidImport("A certificate that is imported again keeps its tags; give none.")
 		}
-		arn, c.Status, c.IssuedAt, c.Warned = c.ARN, CertificateIssued, now, 0
+		arn, c.Status, c.IssuedAt, c.Warned, c.DaysTold = c.ARN, CertificateIssued, now, 0, 0
 		c.Hosts, c.NotBefore, c.NotAfter = sortedHosts(leaf), leaf.NotBefore, leaf.NotAfter
 		if err := put(tx, c); err != nil {
 			return err

@@ -72,9 +72,9 @@ func FuzzNameserver(f *testing.F) {
 	}
 	d := directory()
 	d.SetChallenge("_1.abc.acm-validations.apprunner.localhost", "0123456789012345678901234567890123456789012")
-	n := &Nameserver{zone: newZone(NameserverConfig{
+	n := &Nameserver{zones: []zone{newZone(NameserverConfig{
 		Suffix: "apprunner.localhost", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Names: d, Issuers: []string{"ca.example"},
-	}, 1)}
+	}, 1)}}
 	f.Fuzz(func(t *testing.T, raw []byte, stream bool) {
 		q := new(dns.Msg)
 		if q.Unpack(raw) != nil {

@@ -18,6 +18,7 @@ import (
 // NameserverConfig is what a Nameserver needs.
 type NameserverConfig struct {
 	Suffix    string       // of all default domains, for example apprunner.localhost
+	Also      []string     // other domains whose names are among Names
 	Addresses []netip.Addr // of the front door as clients reach it, and of the server itself; A and AAAA records
 	Alias     string       // a name that hosts are aliases of, in place of the addresses; "": none
 	Issuers   []string     // who may issue certificates for names of the zone (CAA); none: everybody
@@ -34,7 +35,7 @@ type NameserverConfig struct {
 // Nameserver answers DNS queries for the suffix, with authority and for nothing else: it does not recurse, transfer, or give answers that
 // are much larger than the question.
 type Nameserver struct {
-	zone    zone
+	zones   []zone // that of the suffix first
 	cfg     NameserverConfig
 	servers []*dns.Server
 	limiter limiter
@@ -86,7 +87,13 @@ func NewNameserver(cfg NameserverConfig) (*Nameserver, error) {
 	if cfg.Rate == 0 {
 		cfg.Rate = defaultRate
 	}
-	return &Nameserver{cfg: cfg, zone: newZone(cfg, uint32(time.Now().Unix())), limiter: limiter{rate: cfg.Rate}}, nil
+	z := newZone(cfg, uint32(time.Now().Unix()))
+	n := &Nameserver{cfg: cfg, zones: []zone{z}, limiter: limiter{rate: cfg.Rate}}
+	for _, other := range cfg.Also {
+		z.apex = dns.CanonicalName(other)
+		n.zones = append(n.zones, z)
+	}
+	return n, nil
 }
 
 // Run answers until ctx ends or a socket fails.
@@ -163,7 +170,7 @@ func (n *Nameserver) judge(w dns.ResponseWriter, stream bool) verdict {
 
 // reply is the whole answer to a query, no larger than the way it goes takes.
 func (n *Nameserver) reply(ctx context.Context, q *dns.Msg, stream bool) *dns.Msg {
-	r := n.zone.answer(ctx, q)
+	r := n.zoneOf(q).answer(ctx, q)
 	size := dns.MinMsgSize
 	if opt := q.IsEdns0(); opt != nil {
 		size = max(size, min(int(opt.UDPSize()), udpSize))
@@ -179,6 +186,28 @@ func (n *Nameserver) reply(ctx context.Context, q *dns.Msg, stream bool) *dns.Ms
 	r.Truncate(size)
 	r.Compress = true
 	return r
+}
+
+// zoneOf is the zone that a query is about; that of the suffix, which refuses, for others.
+func (n *Nameserver) zoneOf(q *dns.Msg) zone {
+	if len(q.Question) == 1 {
+		name := dns.CanonicalName(q.Question[0].Name)
+		for _, z := range n.zones {
+			if z.contains(name) {
+				return z
+			}
+		}
+	}
+	return n.zones[0]
+}
+
+// Answer is the reply to a query about a name of its zones, however long; false for a query about another one.
+func (n *Nameserver) Answer(ctx context.Context, q *dns.Msg) (*dns.Msg, bool) {
+	z := n.zoneOf(q)
+	if len(q.Question) != 1 || !z.contains(dns.CanonicalName(q.Question[0].Name)) {
+		return nil, false
+	}
+	return z.answer(ctx, q), true
 }
 
 // limited is a listener that accepts no more than so many connections at a time; others wait in the kernel.

@@ -18,6 +18,8 @@ func directory() *Directory {
 	d.Replace(map[string]Node{
 		"abc.us-east-1.apprunner.localhost": {Host: true}, "www.abc.us-east-1.apprunner.localhost": {Host: true}, "def.eu-west-1.apprunner.localhost": {Host: true},
 		"_1.abc.acm-validations.apprunner.localhost": {},
+		"inside.us-east-1.apprunner.localhost":       {Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.10"), netip.MustParseAddr("10.0.1.10")}},
+		"vpce-1.us-east-1.vpce.test":                 {Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.10")}},
 	})
 	return d
 }
@@ -34,7 +36,7 @@ func serveDNS(t *testing.T, addresses ...string) string {
 		addrs = append(addrs, netip.MustParseAddr(a))
 	}
 	n, err := NewNameserver(NameserverConfig{
-		Suffix: "apprunner.localhost", Addresses: addrs, Names: directory(), Issuers: []string{"ca.example"},
+		Suffix: "apprunner.localhost", Also: []string{"vpce.test"}, Addresses: addrs, Names: directory(), Issuers: []string{"ca.example"},
 		Packet: []net.PacketConn{p}, Stream: []net.Listener{l},
 	})
 	if err != nil {
@@ -88,6 +90,13 @@ func TestNameserverAnswers(t *testing.T) {
 		{"abc.us-east-1.apprunner.localhost", dns.TypeAAAA, "NOERROR 2001:db8::10", false},
 		{"ABC.us-East-1.AppRunner.localhost", dns.TypeA, "NOERROR 192.0.2.10", false},
 		{"www.abc.us-east-1.apprunner.localhost", dns.TypeA, "NOERROR 192.0.2.10", false},
+		{"inside.us-east-1.apprunner.localhost", dns.TypeA, "NOERROR 10.0.0.10 10.0.1.10", false},
+		{"inside.us-east-1.apprunner.localhost", dns.TypeAAAA, "NOERROR", true},
+		{"inside.us-east-1.apprunner.localhost", dns.TypeTXT, "NOERROR", true},
+		{"vpce-1.us-east-1.vpce.test", dns.TypeA, "NOERROR 10.0.0.10", false},
+		{"vpce-2.us-east-1.vpce.test", dns.TypeA, "NXDOMAIN", true},
+		{"abc.us-east-1.vpce.test", dns.TypeA, "NXDOMAIN", true},
+		{"test", dns.TypeA, "REFUSED", false},
 		{"abc.us-east-1.apprunner.localhost", dns.TypeMX, "NOERROR", true},
 		{"abc.us-east-1.apprunner.localhost", dns.TypeANY, `NOERROR "RFC8482" ""`, false},
 		{"none.us-east-1.apprunner.localhost", dns.TypeA, "NXDOMAIN", true},

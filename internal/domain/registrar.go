@@ -30,6 +30,8 @@ type RegistrarConfig struct {
 	Publish func(context.Context) error
 	// Tell lets the owner of a service know.
 	Tell func(ctx context.Context, serviceARN, text string)
+	// Announce puts the event about a certificate's end on the bus, in the transaction that notes it.
+	Announce func(*store.Tx, Expiry) error
 
 	ValidationTimeout time.Duration // how long the owner of a domain may take to prove it; 0: 72 hours (§16.3)
 	Keep              time.Duration // how long certificates of unlinked domains are kept; 0: 7 days (§16.6)
@@ -73,7 +75,7 @@ const (
 
 // NewRegistrar checks the configuration; nothing happens until Run.
 func NewRegistrar(cfg RegistrarConfig) (*Registrar, error) {
-	if cfg.DB == nil || cfg.Certificates == nil || cfg.Resolver == nil || cfg.Issuer == nil || cfg.Publish == nil || cfg.Tell == nil || cfg.Now == nil || cfg.Log == nil {
+	if cfg.DB == nil || cfg.Certificates == nil || cfg.Resolver == nil || cfg.Issuer == nil || cfg.Publish == nil || cfg.Tell == nil || cfg.Announce == nil || cfg.Now == nil || cfg.Log == nil {
 		return nil, errors.New("domain: the configuration of the registrar is incomplete")
 	}
 	if cfg.ValidationTimeout == 0 {
@@ -173,7 +175,7 @@ func (r *Registrar) do(ctx context.Context, c chores) error {
 	}
 	err := r.cfg.DB.Update(ctx, func(tx *store.Tx) error {
 		for _, cert := range c.put {
-			if err := putUnlessForgotten(tx, cert); err != nil {
+			if err := r.keep(tx, cert, c.expiries); err != nil {
 				return err
 			}
 		}
@@ -198,8 +200,8 @@ func (r *Registrar) do(ctx context.Context, c chores) error {
 	return err
 }
 
-// putUnlessForgotten writes the record of a certificate of a domain that is still linked, or whose record is still there.
-func putUnlessForgotten(tx *store.Tx, c Certificate) error {
+// keep writes the record of a certificate of a domain that is still linked, or whose record is still there, and tells of its end.
+func (r *Registrar) keep(tx *store.Tx, c Certificate, expiries map[string]Expiry) error {
 	now, found, err := read(tx, c.ARN)
 	if err != nil || found && now.IssuedAt.After(c.IssuedAt) {
 		return err // it was renewed meanwhile
@@ -209,7 +211,13 @@ func putUnlessForgotten(tx *store.Tx, c Certificate) error {
 	} else if c.Imported {
 		return nil
 	}
-	return put(tx, c)
+	if err := put(tx, c); err != nil {
+		return err
+	}
+	if e, told := expiries[c.ARN]; told {
+		return r.cfg.Announce(tx, e)
+	}
+	return nil
 }
 
 func (r *Registrar) tell(ctx context.Context, all ...news) {

@@ -31,6 +31,7 @@ type office struct {
 	issue   func(Order) error // nil: it is issued
 	orders  []time.Time
 	told    []string
+	ends    []Expiry
 	ca      *CA
 	publish func()
 }
@@ -77,7 +78,8 @@ func (o *office) restart() {
 	}
 	o.Registrar, err = NewRegistrar(RegistrarConfig{
 		DB: o.db, Certificates: kept, Resolver: o, Issuer: o, Publish: func(context.Context) error { o.publish(); return nil },
-		Tell: func(_ context.Context, _, text string) { o.told = append(o.told, text) }, Now: o.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Tell:     func(_ context.Context, _, text string) { o.told = append(o.told, text) },
+		Announce: func(_ *store.Tx, e Expiry) error { o.ends = append(o.ends, e); return nil }, Now: o.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		o.t.Fatal(err)
@@ -280,6 +282,12 @@ func (o *office) bindForTest(d apprunner.CustomDomain) error {
 	return err
 }
 
+// importOf takes a pair apart as people bring it.
+func importOf(p Pair) Import {
+	cut := strings.Index(string(p.Chain), "-----END CERTIFICATE-----\n") + len("-----END CERTIFICATE-----\n")
+	return Import{Certificate: p.Chain[:cut], Chain: p.Chain[cut:], Key: p.Key}
+}
+
 // A certificate that was brought along is shown in place of the own one for as long as it is good, and then the own one is made.
 func TestBroughtCertificates(t *testing.T) {
 	o := newOffice(t)
@@ -287,8 +295,7 @@ func TestBroughtCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := strings.Index(string(p.Chain), "-----END CERTIFICATE-----\n") + len("-----END CERTIFICATE-----\n")
-	arn, err := o.cfg.Certificates.Import(t.Context(), shop.Scope, Import{Certificate: p.Chain[:cut], Chain: p.Chain[cut:], Key: p.Key})
+	arn, err := o.cfg.Certificates.Import(t.Context(), shop.Scope, importOf(p))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,9 @@ func (z zone) records(name, owner string, n Node, qtype uint16) []dns.RR {
 	case n.Host && z.alias != "":
 		return []dns.RR{&dns.CNAME{Hdr: header(owner, dns.TypeCNAME, addressTTL), Target: z.alias}}
 	case n.Host || name == z.ns:
-		return z.address(owner, qtype)
+		return addressRecords(z.addresses, owner, qtype)
+	case len(n.Addresses) > 0 && qtype != dns.TypeTXT:
+		return addressRecords(n.Addresses, owner, qtype)
 	case qtype == dns.TypeTXT:
 		return txt(owner, n.TXT)
 	}
@@ -85,9 +87,9 @@ func (z zone) caa(owner string) []dns.RR {
 	return rrs
 }
 
-func (z zone) address(owner string, qtype uint16) []dns.RR {
+func addressRecords(addresses []netip.Addr, owner string, qtype uint16) []dns.RR {
 	var rrs []dns.RR
-	for _, a := range z.addresses {
+	for _, a := range addresses {
 		switch {
 		case qtype == dns.TypeA && a.Is4():
 			rrs = append(rrs, &dns.A{Hdr: header(owner, dns.TypeA, addressTTL), A: a.AsSlice()})
@@ -135,7 +137,7 @@ func (z zone) answer(ctx context.Context, q *dns.Msg) *dns.Msg {
 		r.Rcode = dns.RcodeNameError
 	} else if r.Answer = z.records(name, question.Name, n, question.Qtype); len(r.Answer) > 0 {
 		if question.Qtype == dns.TypeNS {
-			r.Extra = append(z.address(z.ns, dns.TypeA), z.address(z.ns, dns.TypeAAAA)...)
+			r.Extra = append(addressRecords(z.addresses, z.ns, dns.TypeA), addressRecords(z.addresses, z.ns, dns.TypeAAAA)...)
 		}
 		return r
 	}

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,7 +20,6 @@ import (
 // The parts of the layout of the tests: two subnets, an endpoint in both, and commands with an address in the second one.
 var (
 	routerB  = netip.MustParseAddr("10.20.1.1")
-	resolver = netip.MustParseAddr("10.20.0.2")
 	endpoint = netip.MustParseAddr("10.20.0.10")
 	client   = netip.MustParseAddr("10.20.1.200")
 	stranger = netip.MustParseAddr("10.20.1.201")
@@ -121,22 +121,31 @@ func listen(t *testing.T, h *Host, at string) {
 	}()
 }
 
-// from runs fn at a place in the second subnet.
-func from(t *testing.T, h *Host, interfaceID string, a netip.Addr, fn func() error) error {
+// from runs fn at a place.
+func from(t *testing.T, p Place, fn func() error) error {
 	t.Helper()
 	return hostnet.OnOwnThread(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return err
 		}
-		place := Place{
-			InterfaceID: interfaceID, Namespace: h.Namespace("vpc-1"), Bridge: BridgeName("subnet-00000000000000002"), Address: a, Router: routerB,
-		}
-		if err := place.Join(); err != nil {
-			t.Error(err)
-			return err
+		if err := p.Join(); err != nil {
+			return fmt.Errorf("%w: %w", errJoin, err)
 		}
 		return fn()
 	})
+}
+
+var errJoin = errors.New("the place cannot be joined")
+
+// fromSecond runs fn at a place in the second subnet.
+func fromSecond(t *testing.T, h *Host, interfaceID string, a netip.Addr, fn func() error) error {
+	t.Helper()
+	p := Place{InterfaceID: interfaceID, Namespace: h.Namespace("vpc-1"), Bridge: BridgeName("subnet-00000000000000002"), Address: a, Router: routerB}
+	err := from(t, p, fn)
+	if errors.Is(err, errJoin) {
+		t.Error(err)
+	}
+	return err
 }
 
 // says is what is heard at an address.
@@ -161,7 +170,7 @@ func TestSecurityGroupsDecide(t *testing.T) {
 		listen(t, h, at)
 	}
 	member := func(at string) error {
-		return from(t, h, "eni-00000000000000003", client, func() error { return says(at) })
+		return fromSecond(t, h, "eni-00000000000000003", client, func() error { return says(at) })
 	}
 	for _, at := range []string{"10.20.0.10:443", "10.20.1.10:443"} {
 		if err := member(at); err != nil {
@@ -172,7 +181,7 @@ func TestSecurityGroupsDecide(t *testing.T) {
 		t.Error("a port that the group does not name is open")
 	}
 	other := func() error {
-		return from(t, h, "eni-00000000000000004", stranger, func() error { return says("10.20.0.10:443") })
+		return fromSecond(t, h, "eni-00000000000000004", stranger, func() error { return says("10.20.0.10:443") })
 	}
 	if other() == nil {
 		t.Error("who is in no group that the rules name was let in")
@@ -259,7 +268,7 @@ func TestNothingLeadsOut(t *testing.T) {
 		if err != nil || !p.Addr().Is4() || p.Addr().IsLoopback() {
 			continue
 		}
-		if from(t, h, "eni-00000000000000003", client, func() error { return says(net.JoinHostPort(p.Addr().String(), port)) }) == nil {
+		if fromSecond(t, h, "eni-00000000000000003", client, func() error { return says(net.JoinHostPort(p.Addr().String(), port)) }) == nil {
 			t.Errorf("this machine is reached at %v from inside a VPC", p.Addr())
 		}
 	}
