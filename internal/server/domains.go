@@ -26,7 +26,7 @@ func (s *System) openDomains(context.Context) error {
 	}
 	s.domains, err = domain.NewRegistrar(domain.RegistrarConfig{
 		DB: s.db, Certificates: s.names.custom, Resolver: &domain.Resolver{Server: s.conf.DNSResolver}, Issuer: issuer,
-		Publish: s.work.Publish, Tell: s.tellService, ValidationTimeout: s.conf.ValidationTimeout, Keep: s.conf.CertificateRetention,
+		Publish: s.work.Publish, Tell: s.tellService, Announce: announceExpiry, ValidationTimeout: s.conf.ValidationTimeout, Keep: s.conf.CertificateRetention,
 		Now: time.Now, Log: s.log,
 	})
 	// No authority but the own one makes certificates for names that exist on one machine only.
