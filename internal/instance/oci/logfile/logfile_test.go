@@ -139,8 +139,7 @@ func TestUnterminatedLineIsWrittenAfterAMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() { w.Copy(r, instance.StreamStdout); close(done) }()
+	done := copying(t, w, &Source{Pipe: r, Stream: instance.StreamStdout})
 	fmt.Fprint(pipe, "first\nPassword: ")
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -160,6 +159,50 @@ func TestUnterminatedLineIsWrittenAfterAMoment(t *testing.T) {
 	<-done
 	if all, _ := readAll(t, dir, instance.Cursor{}); len(all) != 3 || all[2].Line != "rest" || all[2].Partial {
 		t.Errorf("read %+v", all)
+	}
+}
+
+// copying copies until the pipes are at their end, and closes done then.
+func copying(t *testing.T, w *Writer, sources ...*Source) (done <-chan struct{}) {
+	t.Helper()
+	c, err := NewCopier(w, sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan struct{})
+	go func() { c.Run(); close(end) }()
+	return end
+}
+
+// TestOrderOfStreams: lines of both streams that were written while nobody read keep their order.
+func TestOrderOfStreams(t *testing.T) {
+	for _, first := range []instance.Stream{instance.StreamStdout, instance.StreamStderr} {
+		w, dir := open(t, 1<<30)
+		out, toOut, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		faults, toFaults, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, two, second := toOut, toFaults, instance.StreamStderr
+		if first == instance.StreamStderr {
+			one, two, second = toFaults, toOut, instance.StreamStdout
+		}
+		c, err := NewCopier(w, &Source{Pipe: out, Stream: instance.StreamStdout}, &Source{Pipe: faults, Stream: instance.StreamStderr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(one, strings.Repeat("starting\n", 2000))
+		fmt.Fprint(two, "it failed\n")
+		one.Close()
+		two.Close()
+		c.Run()
+		all, _ := readAll(t, dir, instance.Cursor{})
+		if len(all) != 2001 || all[0].Stream != first || all[2000].Stream != second || all[2000].Line != "it failed" {
+			t.Errorf("%s first: %d lines, the last one %+v", first, len(all), all[len(all)-1])
+		}
 	}
 }
 

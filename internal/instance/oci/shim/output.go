@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"slipway.dev/slipway/internal/instance"
@@ -15,8 +14,9 @@ import (
 type output struct {
 	stdout, stderr *os.File // the container's ends
 	log            *logfile.Writer
-	readers        sync.WaitGroup
-	pipes          []*os.File // this side's ends
+	sources        []*logfile.Source // this side's ends
+	copier         *logfile.Copier
+	copied         chan struct{} // closed when all of it is in the log
 }
 
 func newOutput(c Create) (*output, error) {
@@ -28,18 +28,25 @@ func newOutput(c Create) (*output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &output{log: log}
+	o := &output{log: log, copied: make(chan struct{})}
 	if o.stdout, err = o.pipe(instance.StreamStdout, c); err != nil {
 		return nil, err
 	}
 	if o.stderr, err = o.pipe(instance.StreamStderr, c); err != nil {
 		return nil, err
 	}
+	if o.copier, err = logfile.NewCopier(log, o.sources...); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(o.copied)
+		o.copier.Run()
+	}()
 	return o, nil
 }
 
-// pipe makes one stream and begins to drain it. The container's user owns it, since images link log files to /dev/stdout and
-// opening that asks for permission anew.
+// pipe makes one stream. The container's user owns it, since images link log files to /dev/stdout and opening that asks for
+// permission anew.
 func (o *output) pipe(stream instance.Stream, c Create) (*os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -48,8 +55,7 @@ func (o *output) pipe(stream instance.Stream, c Create) (*os.File, error) {
 	if err := w.Chown(c.UID, c.GID); err != nil {
 		return nil, fmt.Errorf("make an output pipe: %w", err)
 	}
-	o.pipes = append(o.pipes, r)
-	o.readers.Go(func() { o.log.Copy(r, stream) })
+	o.sources = append(o.sources, &logfile.Source{Pipe: r, Stream: stream})
 	return w, nil
 }
 
@@ -72,12 +78,11 @@ func (o *output) drain() {
 	if o.log == nil {
 		return
 	}
-	late := time.AfterFunc(2*time.Second, func() {
-		for _, p := range o.pipes {
-			p.Close()
-		}
-	})
-	o.readers.Wait()
+	late := time.AfterFunc(2*time.Second, func() { _ = o.copier.Close() })
+	<-o.copied
 	late.Stop()
+	for _, s := range o.sources {
+		s.Pipe.Close()
+	}
 	_ = o.log.Close()
 }
