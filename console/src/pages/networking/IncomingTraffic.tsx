@@ -52,7 +52,7 @@ function EndpointChoice({ value, change, fault }: Props) {
       >
         <Select
           options={options} selectedOption={options.find((o) => o.value === value.vpcEndpointId) ?? (value.vpcEndpointId ? { value: value.vpcEndpointId } : null)}
-          placeholder="Choose an endpoint" empty="No VPC interface endpoints" filteringType="auto" {...loading(query)}
+          placeholder="Choose an endpoint" empty="No VPC interface endpoints" filteringType="auto" filteringAriaLabel="Find" {...loading(query)}
           onChange={({ detail: { selectedOption } }) => {
             choose(selectedOption.value ?? '', query.data?.find((e) => e.VpcEndpointId === selectedOption.value)?.VpcId ?? '');
           }}

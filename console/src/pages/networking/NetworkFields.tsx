@@ -49,20 +49,20 @@ export function NetworkFields({ place, set, faults, fixedVpc, advice }: Props) {
       <FormField label="VPC" description={fixedVpc ? 'It cannot be changed.' : undefined} errorText={faults['vpcId']} stretch>
         <Select
           disabled={fixedVpc ?? false} options={vpcOptions} selectedOption={vpcOptions.find((o) => o.value === place.vpcId) ?? (place.vpcId ? { value: place.vpcId } : null)}
-          placeholder="Choose a VPC" empty="No VPCs" filteringType="auto" {...loading(vpcs)}
+          placeholder="Choose a VPC" empty="No VPCs" filteringType="auto" filteringAriaLabel="Find" {...loading(vpcs)}
           onChange={({ detail }) => { set({ vpcId: detail.selectedOption.value ?? '', subnets: [], groups: [] }); }}
         />
       </FormField>
       <FormField label="Subnets" description={advice} errorText={faults['subnets']} stretch>
         <Multiselect
-          disabled={place.vpcId === ''} options={subnetOptions} selectedOptions={chosen(subnetOptions, place.subnets)} placeholder="Choose subnets" empty="No subnets" filteringType="auto"
+          disabled={place.vpcId === ''} options={subnetOptions} selectedOptions={chosen(subnetOptions, place.subnets)} placeholder="Choose subnets" empty="No subnets" filteringType="auto" filteringAriaLabel="Find"
           deselectAriaLabel={(o) => `Remove the subnet ${o.label ?? ''}`} {...loading(subnets)}
           onChange={({ detail }) => { set({ ...place, subnets: detail.selectedOptions.map((o) => o.value ?? '') }); }}
         />
       </FormField>
       <FormField label={<>Security groups <i>- optional</i></>} description="None: the default group of the VPC." errorText={faults['groups']} stretch>
         <Multiselect
-          disabled={place.vpcId === ''} options={groupOptions} selectedOptions={chosen(groupOptions, place.groups)} placeholder="Choose security groups" empty="No security groups" filteringType="auto"
+          disabled={place.vpcId === ''} options={groupOptions} selectedOptions={chosen(groupOptions, place.groups)} placeholder="Choose security groups" empty="No security groups" filteringType="auto" filteringAriaLabel="Find"
           deselectAriaLabel={(o) => `Remove the security group ${o.label ?? ''}`} {...loading(groups)}
           onChange={({ detail }) => { set({ ...place, groups: detail.selectedOptions.map((o) => o.value ?? '') }); }}
         />

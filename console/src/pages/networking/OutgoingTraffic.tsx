@@ -50,7 +50,7 @@ function ConnectorChoice({ arn, fault, choose }: { arn: string; fault: string | 
       <Alert type="info"><RecordsOnly /></Alert>
       <FormField label="VPC connector" errorText={fault} secondaryControl={<Button formAction="none" onClick={() => { setAdding(true); }}>Add new</Button>} stretch>
         <Select
-          options={options} selectedOption={options.find((o) => o.value === arn) ?? (arn ? { value: arn } : null)} placeholder="Choose a VPC connector" empty="No VPC connectors" filteringType="auto"
+          options={options} selectedOption={options.find((o) => o.value === arn) ?? (arn ? { value: arn } : null)} placeholder="Choose a VPC connector" empty="No VPC connectors" filteringType="auto" filteringAriaLabel="Find"
           {...loading(query)} onChange={({ detail }) => { choose(detail.selectedOption.value ?? ''); }}
         />
       </FormField>

@@ -53,16 +53,17 @@ function ExistingScaling({ arn, fault, choose }: { arn: string; fault: string | 
         placeholder="Choose a configuration"
         empty="No configurations"
         filteringType="auto"
+        filteringAriaLabel="Find"
         onChange={({ detail }) => { choose(detail.selectedOption.value ?? ''); }}
       />
     </FormField>
   );
 }
 
-const numbers: readonly { name: 'maxConcurrency' | 'minSize' | 'maxSize'; label: string; description: string }[] = [
-  { name: 'maxConcurrency', label: 'Concurrency', description: 'Requests at once that one instance handles, 1 to 200.' },
-  { name: 'minSize', label: 'Minimum size', description: 'Provisioned instances at all times, 1 to 25.' },
-  { name: 'maxSize', label: 'Maximum size', description: 'Most instances that serve, 1 to 25.' },
+const numbers: readonly { name: 'maxConcurrency' | 'minSize' | 'maxSize'; label: string; description: string; range: string }[] = [
+  { name: 'maxConcurrency', label: 'Concurrency', description: 'Requests an instance takes at once.', range: '1 to 200' },
+  { name: 'minSize', label: 'Minimum size', description: 'Instances that are always there.', range: '1 to 25' },
+  { name: 'maxSize', label: 'Maximum size', description: 'Most instances that serve.', range: 'From 1; usually up to 25' },
 ];
 
 interface NewScalingProps {
@@ -81,8 +82,8 @@ export function NewScaling({ scaling, faults, set, fixedName }: NewScalingProps)
         <Input value={scaling.name} disabled={fixedName ?? false} spellcheck={false} onChange={({ detail }) => { set({ name: detail.value }); }} />
       </FormField>
       <ColumnLayout columns={3}>
-        {numbers.map(({ name, label, description }) => (
-          <FormField key={name} label={label} description={description} errorText={faults[`scaling.${name}`]}>
+        {numbers.map(({ name, label, description, range }) => (
+          <FormField key={name} label={label} description={description} constraintText={range} errorText={faults[`scaling.${name}`]}>
             <Input type="number" inputMode="numeric" value={scaling[name]} onChange={({ detail }) => { set({ [name]: detail.value }); }} />
           </FormField>
         ))}

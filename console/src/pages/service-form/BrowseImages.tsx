@@ -33,6 +33,7 @@ export function BrowseImages({ dismiss, choose }: BrowseImagesProps) {
           placeholder="Choose a repository"
           empty="No repositories. Push an image first."
           filteringType="auto"
+          filteringAriaLabel="Find"
           onChange={({ detail }) => {
             setRepository(detail.selectedOption.value ?? '');
             setTag('');
@@ -65,6 +66,7 @@ function TagSelect({ repository, tag, missing, choose }: TagSelectProps) {
         placeholder="Choose a tag"
         empty="No image of this repository has a tag"
         filteringType="auto"
+        filteringAriaLabel="Find"
         onChange={({ detail }) => { choose(detail.selectedOption.value ?? ''); }}
       />
     </FormField>

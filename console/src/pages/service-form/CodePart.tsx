@@ -75,6 +75,7 @@ function ConnectionField({ arn, fault, choose, must }: ConnectionFieldProps) {
           statusType={isPending ? 'loading' : error ? 'error' : 'finished'}
           errorText={error?.message}
           filteringType="auto"
+          filteringAriaLabel="Find"
           onChange={({ detail }) => { choose(detail.selectedOption.value ?? ''); }}
         />
       </FormField>

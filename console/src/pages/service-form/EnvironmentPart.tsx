@@ -26,6 +26,7 @@ export function EnvironmentPart({ form, change, faults }: PartProps) {
       <AttributeEditor
         items={form.variables}
         empty="No environment variables"
+        gridLayout={[{ breakpoint: 'xxs', rows: [[2, 3, 4]], removeButton: { width: 'auto' } }, { rows: [[1], [1], [1]], removeButton: { ownRow: true } }]}
         addButtonText="Add environment variable"
         removeButtonText="Remove"
         removeButtonAriaLabel={(v) => `Remove ${v.name || 'variable'}`}

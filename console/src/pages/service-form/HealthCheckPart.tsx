@@ -25,8 +25,8 @@ export function HealthCheckPart({ form, change, faults }: PartProps) {
         </FormField>
       )}
       <ColumnLayout columns={2}>
-        {numbers.map(({ name, label, description }) => (
-          <FormField key={name} label={label} description={description} errorText={faults[`health.${name}`]}>
+        {numbers.map(({ name, label, description, range }) => (
+          <FormField key={name} label={label} description={description} constraintText={range} errorText={faults[`health.${name}`]}>
             <Input type="number" inputMode="numeric" value={form.health[name]} onChange={({ detail }) => { set({ [name]: detail.value }); }} />
           </FormField>
         ))}
@@ -35,9 +35,9 @@ export function HealthCheckPart({ form, change, faults }: PartProps) {
   );
 }
 
-const numbers: readonly { name: 'timeout' | 'interval' | 'unhealthyThreshold' | 'healthyThreshold'; label: string; description: string }[] = [
-  { name: 'timeout', label: 'Timeout', description: 'Seconds to wait for an answer, 1 to 20.' },
-  { name: 'interval', label: 'Interval', description: 'Seconds between checks, 1 to 20; not below the timeout.' },
-  { name: 'unhealthyThreshold', label: 'Unhealthy threshold', description: 'Failures in a row that make an instance unhealthy, 1 to 20.' },
-  { name: 'healthyThreshold', label: 'Health threshold', description: 'Successes in a row that make an instance healthy, 1 to 20.' },
+const numbers: readonly { name: 'timeout' | 'interval' | 'unhealthyThreshold' | 'healthyThreshold'; label: string; description: string; range: string }[] = [
+  { name: 'timeout', label: 'Timeout', description: 'How long an answer is waited for.', range: '1 to 20 seconds' },
+  { name: 'interval', label: 'Interval', description: 'Time between checks.', range: '1 to 20 seconds, not below the timeout' },
+  { name: 'unhealthyThreshold', label: 'Unhealthy threshold', description: 'Failures in a row that make an instance unhealthy.', range: '1 to 20' },
+  { name: 'healthyThreshold', label: 'Healthy threshold', description: 'Successes in a row that make an instance healthy.', range: '1 to 20' },
 ];

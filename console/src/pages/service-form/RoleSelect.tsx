@@ -29,6 +29,7 @@ export function RoleSelect({ principal, arn, choose, none }: RoleSelectProps) {
       placeholder="Choose a role"
       empty={`No role trusts ${principal}`}
       filteringType="auto"
+      filteringAriaLabel="Find"
       onChange={({ detail }) => { choose(detail.selectedOption.value ?? ''); }}
     />
   );

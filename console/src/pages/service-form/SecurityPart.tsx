@@ -54,6 +54,7 @@ function WebAcl({ arn, fault, choose }: { arn: string; fault: string | undefined
         statusType={isPending ? 'loading' : error ? 'error' : 'finished'}
         errorText={error?.message}
         filteringType="auto"
+        filteringAriaLabel="Find"
         onChange={({ detail }) => { choose(detail.selectedOption.value ?? ''); }}
       />
     </FormField>

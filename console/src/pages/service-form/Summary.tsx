@@ -9,8 +9,8 @@ import { cpuLabel, memoryLabel, runtimeLabel } from './limits';
 
 /** The form, told back: before a service is created, and as the Configuration tab shows it. */
 
-function Pairs({ items }: { items: KeyValuePairsProps.Item[] }) {
-  return <KeyValuePairs columns={3} items={items} />;
+function Pairs({ items, columns = 3 }: { items: KeyValuePairsProps.Item[]; columns?: number }) {
+  return <KeyValuePairs columns={columns} items={items} />;
 }
 
 const orDash = (text: string): ReactNode => (text === '' ? '–' : text);
@@ -22,6 +22,7 @@ export function SourceSummary({ form }: { form: ServiceForm }) {
   if (form.kind === 'code') {
     return (
       <Pairs
+        columns={2}
         items={[
           { label: 'Repository type', value: 'Source code repository' },
           { label: 'Repository', value: form.repositoryUrl },
@@ -35,6 +36,7 @@ export function SourceSummary({ form }: { form: ServiceForm }) {
   }
   return (
     <Pairs
+      columns={2}
       items={[
         { label: 'Repository type', value: 'Container registry' },
         { label: 'Provider', value: form.provider === 'ECR' ? 'Amazon ECR' : 'Amazon ECR Public' },
