@@ -99,7 +99,7 @@ func serve() error {
 		return err
 	}
 	log.Printf("version %q listens on %s with %s", os.Getenv("VERSION"), address, strings.Join(os.Args[1:], " "))
-	a := &app{started: time.Now(), health: number("HEALTH_STATUS"), stopping: ctx}
+	a := &app{started: time.Now(), health: number("HEALTH_STATUS"), greets: number("HELLO_STATUS"), stopping: ctx}
 	srv := &http.Server{Handler: a.routes(), ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(ctx, func() {
 		log.Print("told to stop")

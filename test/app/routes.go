@@ -23,6 +23,7 @@ type app struct {
 
 	mu     sync.Mutex
 	health int // status of /health; 0 is 200
+	greets int // status of /; 0 is 200
 }
 
 // query reads parameters of a request.
@@ -41,6 +42,7 @@ func (q query) number(name string) int {
 // routes are what requests can ask of the application:
 //
 //	/                        "hello", the variable VERSION and the host name, which tells instances apart; with the status in HELLO_STATUS
+//	/greets?set=             changes that status at this instance
 //	/request                 the request as it arrived, as JSON
 //	/env                     the environment, as JSON
 //	/status?code=            answers with that status
@@ -60,7 +62,7 @@ func (q query) number(name string) int {
 func (a *app) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]func(http.ResponseWriter, query) error{
-		"/{$}": a.hello, "/request": request, "/env": environment, "/status": status, "/slow": slow, "/health": a.healthy,
+		"/{$}": a.hello, "/greets": a.setGreets, "/request": request, "/env": environment, "/status": status, "/slow": slow, "/health": a.healthy,
 		"/long/socket": a.socket, "/long/events": a.events, "/long/echo": echo, "/long/bytes": manyBytes,
 		"GET /file": readFile, "PUT /file": writeFile, "/fill": fillFile, "/eat": take, "/burn": burn, "/print": printLine, "/dial": dial, "/exit": exit,
 	} {
@@ -74,11 +76,22 @@ func (a *app) routes() http.Handler {
 }
 
 func (a *app) hello(w http.ResponseWriter, _ query) error {
-	if code := number("HELLO_STATUS"); code != 0 {
+	a.mu.Lock()
+	code := a.greets
+	a.mu.Unlock()
+	if code != 0 {
 		w.WriteHeader(code)
 	}
 	_, err := fmt.Fprintf(w, "hello %s\n", whoAmI())
 	return err
+}
+
+func (a *app) setGreets(w http.ResponseWriter, q query) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.greets = q.number("set")
+	fmt.Fprintf(w, "hello %s\n", whoAmI())
+	return nil
 }
 
 // whoAmI is the version and the instance.
