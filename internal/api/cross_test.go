@@ -82,7 +82,7 @@ func newCrossing(t *testing.T) *crossing {
 		brought.Tags = map[string]string{"note": secretOfA}
 		certificate, err = kept.Import(context.Background(), scope, brought)
 		ok(t, err)
-		c.Services = append(c.Services, ecr, logsAPI, trails, acm)
+		c.Services = append(c.Services, ecr, logsAPI, trails, acm, x.newEvents(t, db, logs, tokens))
 		x.services = c.Services
 	})
 	x.dbs = append(x.dbs, x.db)
@@ -469,8 +469,11 @@ func (x *crossing) input(s *api.Service, operation string) map[string]any {
 	case "sts/AssumeRole":
 		input["Tags"] = []any{}
 	}
-	if s.API.Name == "wafv2" {
+	switch s.API.Name {
+	case "wafv2":
 		x.wafInput(operation, input)
+	case "events":
+		x.eventsInput(operation, input)
 	}
 	return input
 }
