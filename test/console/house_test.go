@@ -63,7 +63,8 @@ func theHouse(t *testing.T) *rig.House {
 	t.Helper()
 	needBrowser(t)
 	sharedOnce.Do(func() {
-		shared, sharedErr = rig.Up("--service-quota", "100", "--start-timeout", "25s", "--stop-grace", "5s", "--drain-timeout", "20s")
+		public.Start()
+		shared, sharedErr = rig.Up("--mirrors", "public.ecr.aws="+public.Listener.Addr().String(), "--provider-hosts", "GITHUB=127.0.0.1", "--service-quota", "100", "--start-timeout", "25s", "--stop-grace", "5s", "--drain-timeout", "20s")
 		if sharedErr == nil {
 			shared.PushApp(t, "app", "v1", "v1")
 		}

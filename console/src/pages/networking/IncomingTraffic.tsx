@@ -45,7 +45,7 @@ function EndpointChoice({ value, change, fault }: Props) {
   const options = (query.data ?? []).filter((e) => e.State?.toLowerCase() !== 'deleting').map(optionOf);
   const choose = (id: string, vpcId: string) => { change({ ...value, vpcEndpointId: id, vpcId }); };
   return (
-    <>
+    <SpaceBetween size="m">
       <FormField
         label="VPC interface endpoint" description="The service is joined to it as soon as it runs." errorText={fault} stretch
         secondaryControl={<Button formAction="none" onClick={() => { setAdding(true); }}>Create new endpoint</Button>}
@@ -64,6 +64,6 @@ function EndpointChoice({ value, change, fault }: Props) {
           made={(endpoint) => { setAdding(false); choose(endpoint.VpcEndpointId ?? '', endpoint.VpcId ?? ''); }}
         />
       )}
-    </>
+    </SpaceBetween>
   );
 }

@@ -1,6 +1,7 @@
 import FormField from '@cloudscape-design/components/form-field';
 import Multiselect from '@cloudscape-design/components/multiselect';
 import Select from '@cloudscape-design/components/select';
+import SpaceBetween from '@cloudscape-design/components/space-between';
 import type { UseQueryResult } from '@tanstack/react-query';
 
 import { faultOf } from '../../aws/errors';
@@ -45,7 +46,7 @@ export function NetworkFields({ place, set, faults, fixedVpc, advice }: Props) {
   }));
   const groupOptions = (groups.data ?? []).map((g) => ({ value: g.GroupId ?? '', label: g.GroupName ?? '', description: `${g.GroupId ?? ''} · ${g.Description ?? ''}` }));
   return (
-    <>
+    <SpaceBetween size="l">
       <FormField label="VPC" description={fixedVpc ? 'It cannot be changed.' : undefined} errorText={faults['vpcId']} stretch>
         <Select
           disabled={fixedVpc ?? false} options={vpcOptions} selectedOption={vpcOptions.find((o) => o.value === place.vpcId) ?? (place.vpcId ? { value: place.vpcId } : null)}
@@ -67,7 +68,7 @@ export function NetworkFields({ place, set, faults, fixedVpc, advice }: Props) {
           onChange={({ detail }) => { set({ ...place, groups: detail.selectedOptions.map((o) => o.value ?? '') }); }}
         />
       </FormField>
-    </>
+    </SpaceBetween>
   );
 }
 

@@ -46,7 +46,7 @@ function ConnectorChoice({ arn, fault, choose }: { arn: string; fault: string | 
   const options = (query.data ?? []).map((c) => ({ value: c.VpcConnectorArn ?? '', label: c.VpcConnectorName ?? '' }));
   const chosen = query.data?.find((c) => c.VpcConnectorArn === arn);
   return (
-    <>
+    <SpaceBetween size="m">
       <Alert type="info"><RecordsOnly /></Alert>
       <FormField label="VPC connector" errorText={fault} secondaryControl={<Button formAction="none" onClick={() => { setAdding(true); }}>Add new</Button>} stretch>
         <Select
@@ -56,7 +56,7 @@ function ConnectorChoice({ arn, fault, choose }: { arn: string; fault: string | 
       </FormField>
       {chosen && <ConnectorDetails connector={chosen} />}
       {adding && <CreateConnector dismiss={() => { setAdding(false); }} made={(connector) => { setAdding(false); choose(connector.VpcConnectorArn ?? ''); }} />}
-    </>
+    </SpaceBetween>
   );
 }
 
