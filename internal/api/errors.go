@@ -39,17 +39,34 @@ var statuses = map[apprunner.Code]int{
 	codeTooLarge:                   http.StatusRequestEntityTooLarge,
 }
 
+// spelling is how an API answers with a common error: its own code, and its own status unless that is 0.
+type spelling struct {
+	code   string
+	status int
+}
+
 // queryCodes is how the query services spell the common errors.
-var queryCodes = map[apprunner.Code]string{
-	apprunner.CodeAccessDenied:     "AccessDenied",
-	apprunner.CodeUnrecognizedKey:  "InvalidClientTokenId",
-	apprunner.CodeInvalidSignature: "SignatureDoesNotMatch",
-	apprunner.CodeExpiredToken:     "ExpiredToken",
-	apprunner.CodeIncomplete:       "IncompleteSignature",
-	apprunner.CodeMissingAuth:      "MissingAuthenticationToken",
-	apprunner.CodeUnknownOperation: "InvalidAction",
-	apprunner.CodeSerialization:    "MalformedInput",
-	apprunner.CodeThrottling:       "Throttling",
+var queryCodes = map[apprunner.Code]spelling{
+	apprunner.CodeAccessDenied:     {code: "AccessDenied"},
+	apprunner.CodeUnrecognizedKey:  {code: "InvalidClientTokenId"},
+	apprunner.CodeInvalidSignature: {code: "SignatureDoesNotMatch"},
+	apprunner.CodeExpiredToken:     {code: "ExpiredToken"},
+	apprunner.CodeIncomplete:       {code: "IncompleteSignature"},
+	apprunner.CodeMissingAuth:      {code: "MissingAuthenticationToken"},
+	apprunner.CodeUnknownOperation: {code: "InvalidAction", status: http.StatusBadRequest},
+	apprunner.CodeSerialization:    {code: "MalformedInput"},
+	apprunner.CodeThrottling:       {code: "Throttling"},
+}
+
+// spelt is the table for an exchange; nil where codes are sent as they are.
+func (x *exchange) spelt() map[apprunner.Code]spelling {
+	switch {
+	case x.service != nil && x.service.Codes != nil:
+		return x.service.Codes
+	case x.api().Protocol.Form():
+		return queryCodes
+	}
+	return nil
 }
 
 // declares tells whether the operation's own model has an error code, whatever it means elsewhere.
@@ -75,15 +92,16 @@ func (s *Server) fault(x *exchange, err error) *fault {
 	if f.status == 0 {
 		f.status = http.StatusBadRequest
 	}
-	if x.api().Protocol.Form() {
-		if spelt, ok := queryCodes[known.Code]; ok && !x.declares(f.code) {
-			f.code = spelt
-		} else if ok {
-			f.status = x.api().Status(f.code)
-		}
-		if known.Code == apprunner.CodeUnknownOperation {
-			f.status = http.StatusBadRequest
-		}
+	spelt, ok := x.spelt()[known.Code]
+	switch {
+	case !ok:
+	case x.declares(f.code):
+		f.status = x.api().Status(f.code)
+	default:
+		f.code = spelt.code
+	}
+	if spelt.status != 0 {
+		f.status = spelt.status
 	}
 	return f
 }

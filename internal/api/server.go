@@ -146,6 +146,9 @@ func (s *Server) run(ctx context.Context, w http.ResponseWriter, x *exchange) er
 		return err
 	}
 	if err := x.service.API.Validate(x.operation, x.input); err != nil {
+		if x.service.Refuse != nil {
+			return x.service.Refuse(err)
+		}
 		return apprunner.Errorf(x.service.Constraint, "%w", err)
 	}
 	x.output, err = action.Do(s.begin(ctx, x), x.call, x.input)

@@ -58,6 +58,10 @@ type Service struct {
 	Actions map[string]Action
 	// Constraint is the code for a request that breaks a constraint of the model.
 	Constraint apprunner.Code
+	// Refuse words such a request where the API has a way of its own; nil: as all do, with Constraint.
+	Refuse func(error) error
+	// Codes is how the API spells the common errors; nil: as its protocol does.
+	Codes map[apprunner.Code]spelling
 	// Internal is the code for a fault of this server.
 	Internal apprunner.Code
 	// OlderTarget is an earlier form of the prefix in X-Amz-Target that clients may still send.

@@ -39,8 +39,11 @@ type Config struct {
 	QuotaCeiling int
 	// MaxInstances is the upper bound of MaxSize in auto scaling configurations; default 25 (§12.1).
 	MaxInstances int
-	// Networks knows VPCs; nil keeps VPC connectors and ingress connections as records only.
+	// Networks knows VPCs; nil believes every id of a subnet, group or endpoint.
 	Networks networks
+	// IngressWork says that somebody does the work of pending ingress connections and settles them
+	// ([Control.SettleVPCIngressConnection]). Without, there is no work, and they are settled at once.
+	IngressWork bool
 	// FirstConnector makes what an account's VPC connectors need before there is one: the service-linked role (§18). It is called for
 	// each and must bear that. Nil: they need nothing.
 	FirstConnector func(ctx context.Context, account string) error

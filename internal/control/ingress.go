@@ -8,8 +8,8 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// An ingress connection is pending while somebody works on it. Where this installation has no networks there is no work to do: what
-// is answered is the pending status, and what is kept is the settled one.
+// An ingress connection is pending while somebody works on it. Where nobody does, what is answered is the pending status, and what is
+// kept is the settled one.
 
 // CreateVPCIngressConnection joins a private, running service to an endpoint (§20.2).
 func (c *Control) CreateVPCIngressConnection(ctx context.Context, sc apprunner.Scope, in apprunner.VPCIngressConnectionInput) (apprunner.VPCIngressConnection, error) {
@@ -185,7 +185,7 @@ func (c *Control) checkEndpoint(ctx context.Context, sc apprunner.Scope, vpcID, 
 
 // putIngress keeps an ingress connection: pending where somebody will work on it, settled where there is nothing to do.
 func (c *Control) putIngress(tx *store.Tx, conn apprunner.VPCIngressConnection) error {
-	if c.Networks == nil {
+	if !c.IngressWork {
 		conn.Status = conn.Status.Settled(true)
 	}
 	if err := tx.PutResource(conn); err != nil {

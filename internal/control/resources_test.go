@@ -323,6 +323,8 @@ func (vpc) Endpoint(_ context.Context, _ apprunner.Scope, _, endpointID string) 
 	return nil
 }
 
+func (vpc) Disconnect(*store.Tx, apprunner.Scope, []string, []string) error { return nil }
+
 func (h *house) private(t *testing.T, name string) apprunner.Service {
 	t.Helper()
 	in := codeInput(name)
@@ -405,7 +407,7 @@ func TestVPCIngressConnections(t *testing.T) {
 
 // With networks the work takes its time, and the actions wait for it (§20.2).
 func TestVPCIngressStatuses(t *testing.T) {
-	h := open(t, func(c *control.Config) { c.Networks = vpc{} })
+	h := open(t, func(c *control.Config) { c.Networks, c.IngressWork = vpc{}, true })
 	s, ctx := h.private(t, "private"), t.Context()
 	in := ingressInput("inside", s.ARN())
 	in.EndpointID = "vpce-00000000"

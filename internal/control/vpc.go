@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -15,6 +16,9 @@ type networks interface {
 	Connector(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]string, error)
 	// Endpoint checks that the endpoint exists in the VPC, is one for App Runner requests and is available (§20.2).
 	Endpoint(ctx context.Context, sc apprunner.Scope, vpcID, endpointID string) error
+	// Disconnect forgets what was made for the connectors with these subnets and groups, of which there is none any more. It is part of
+	// the transaction.
+	Disconnect(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) error
 }
 
 // CreateVPCConnector records a connector (§20.1).
@@ -89,9 +93,33 @@ func (c *Control) DeleteVPCConnector(ctx context.Context, sc apprunner.Scope, ar
 			return apprunner.Errorf(apprunner.CodeInvalidRequest, "VPC connector %s is in use by a service. Delete the service, or update it to another connector or to egressType DEFAULT, first.", conn.ARN)
 		}
 		conn.Active, conn.DeletedAt = false, c.Now().UTC()
-		return tx.PutResource(conn)
+		if err := tx.PutResource(conn); err != nil {
+			return err
+		}
+		return c.disconnect(tx, sc, conn)
 	})
 	return conn, err
+}
+
+// disconnect forgets what a deleted connector had in its VPC, unless another connector has the same subnets and groups: they share it.
+func (c *Control) disconnect(tx *store.Tx, sc apprunner.Scope, gone apprunner.VPCConnector) error {
+	if c.Networks == nil {
+		return nil
+	}
+	all, err := store.Resources[apprunner.VPCConnector](tx, sc, apprunner.KindVPCConnector, "")
+	if err != nil {
+		return fmt.Errorf("read VPC connectors: %w", err)
+	}
+	for _, other := range all {
+		if sameSet(other.Subnets, gone.Subnets) && sameSet(other.SecurityGroups, gone.SecurityGroups) {
+			return nil
+		}
+	}
+	return c.Networks.Disconnect(tx, sc, gone.Subnets, gone.SecurityGroups)
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 func (c *Control) vpcConnector(tx *store.Tx, sc apprunner.Scope, arn string) (apprunner.VPCConnector, error) {

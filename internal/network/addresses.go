@@ -86,7 +86,7 @@ func (e *edit) connect(sub Subnet, i Interface, wanted netip.Addr) (Interface, e
 	if !free {
 		return i, apprunner.Errorf("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '%s' to satisfy the request.", sub.ID)
 	}
-	i.Head = e.newHead(kindInterface, i.Tags)
+	i.Head = e.newHead(TypeInterface, i.Tags)
 	i.SubnetID, i.VPCID, i.Zone, i.Address, i.MAC = sub.ID, sub.VPCID, sub.Zone, address, macOf(i.ID)
 	return i, add(e, &e.Interfaces, i)
 }
@@ -109,7 +109,7 @@ func macOf(id string) string {
 	return "02:" + tail[0:2] + ":" + tail[2:4] + ":" + tail[4:6] + ":" + tail[6:8] + ":" + tail[8:10]
 }
 
-// Limits of a scope. They are above what AWS begins with and keep one account from filling the installation.
+// Limits of a scope, unless they say otherwise. They are above what AWS begins with and keep one account from filling the installation.
 const (
 	maxVPCs      = 50
 	maxSubnets   = 200 // a VPC
@@ -119,7 +119,7 @@ const (
 	maxRoutes    = 100 // a table
 	maxGateways  = 50
 	maxNATs      = 100
-	maxAddresses = 100
+	MaxAddresses = 100
 	maxEndpoints = 200
 	maxTags      = 50 // a record
 )

@@ -30,7 +30,7 @@ func (n *Network) AttachCommand(ctx context.Context, subnetID string, groups []s
 			return err
 		}
 		if !found {
-			return noRecord(kindSubnet, subnetID)
+			return noRecord(TypeSubnet, subnetID)
 		}
 		if groups, err = groupsOf(tx, s, groups); err != nil {
 			return err
@@ -40,7 +40,7 @@ func (n *Network) AttachCommand(ctx context.Context, subnetID string, groups []s
 			return err
 		}
 		i = Interface{
-			Head:     Head{ID: prefixes[kindInterface] + "0" + apprunner.NewID()[:16], Scope: s.Scope, CreatedAt: n.Now().UTC()},
+			Head:     Head{ID: prefixes[TypeInterface] + "0" + apprunner.NewID()[:16], Scope: s.Scope, CreatedAt: n.Now().UTC()},
 			SubnetID: s.ID, VPCID: s.VPCID, Zone: s.Zone, Groups: groups, Kind: InterfaceConnector,
 			Owner: commandOwner + holder, Description: "slipway vpc exec",
 		}
@@ -66,7 +66,7 @@ func groupsOf(tx *store.Tx, s Subnet, ids []string) ([]string, error) {
 	groups = slices.DeleteFunc(groups, func(g SecurityGroup) bool { return g.VPCID != s.VPCID })
 	for _, id := range ids {
 		if !slices.ContainsFunc(groups, func(g SecurityGroup) bool { return g.ID == id }) {
-			return nil, noRecord(kindGroup, id)
+			return nil, noRecord(TypeGroup, id)
 		}
 	}
 	for _, g := range groups {

@@ -93,7 +93,7 @@ func (e *edit) makeEndpoint(in EndpointInput) (x Endpoint, err error) {
 		return x, err
 	}
 	x = Endpoint{
-		Head: e.newHead(kindEndpoint, in.Tags), VPCID: v.ID, Service: service, PrivateDNS: in.PrivateDNS, State: EndpointAvailable,
+		Head: e.newHead(TypeEndpoint, in.Tags), VPCID: v.ID, Service: service, PrivateDNS: in.PrivateDNS, State: EndpointAvailable,
 		Suffix: apprunner.NewID()[:8], Token: in.Token,
 	}
 	if e.n.Hosted {
@@ -177,7 +177,7 @@ func (s *Snapshot) endpointGroups(v VPC, ids []string) ([]string, error) {
 		if g := s.groupNamed(v.ID, defaultGroup); g != nil {
 			return []string{g.ID}, nil
 		}
-		return nil, noRecord(kindGroup, defaultGroup)
+		return nil, noRecord(TypeGroup, defaultGroup)
 	}
 	var out []string
 	for _, id := range ids {

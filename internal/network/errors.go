@@ -23,18 +23,18 @@ var missing = map[kind]struct {
 	code apprunner.Code
 	text string
 }{
-	kindVPC:       {CodeVPCNotFound, "The vpc ID '%s' does not exist"},
-	kindSubnet:    {CodeSubnetNotFound, "The subnet ID '%s' does not exist"},
-	kindGroup:     {CodeGroupNotFound, "The security group '%s' does not exist"},
-	kindRule:      {"InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist"},
-	kindEndpoint:  {CodeEndpointMissing, "The Vpc Endpoint Id '%s' does not exist"},
-	kindInterface: {"InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist"},
-	kindTable:     {"InvalidRouteTableID.NotFound", "The routeTable ID '%s' does not exist"},
-	kindGateway:   {"InvalidInternetGatewayID.NotFound", "The internetGateway ID '%s' does not exist"},
-	kindNAT:       {"NatGatewayNotFound", "The Nat Gateway %s was not found"},
-	kindAddress:   {"InvalidAllocationID.NotFound", "The allocation ID '%s' does not exist"},
-	kindACL:       {"InvalidNetworkAclID.NotFound", "The networkAcl ID '%s' does not exist"},
-	kindOptions:   {"InvalidDhcpOptionID.NotFound", "The dhcpOption ID '%s' does not exist"},
+	TypeVPC:       {CodeVPCNotFound, "The vpc ID '%s' does not exist"},
+	TypeSubnet:    {CodeSubnetNotFound, "The subnet ID '%s' does not exist"},
+	TypeGroup:     {CodeGroupNotFound, "The security group '%s' does not exist"},
+	TypeRule:      {"InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%s' does not exist"},
+	TypeEndpoint:  {CodeEndpointMissing, "The Vpc Endpoint Id '%s' does not exist"},
+	TypeInterface: {"InvalidNetworkInterfaceID.NotFound", "The networkInterface ID '%s' does not exist"},
+	TypeTable:     {"InvalidRouteTableID.NotFound", "The routeTable ID '%s' does not exist"},
+	TypeGateway:   {"InvalidInternetGatewayID.NotFound", "The internetGateway ID '%s' does not exist"},
+	TypeNAT:       {"NatGatewayNotFound", "The Nat Gateway %s was not found"},
+	TypeAddress:   {"InvalidAllocationID.NotFound", "The allocation ID '%s' does not exist"},
+	TypeACL:       {"InvalidNetworkAclID.NotFound", "The networkAcl ID '%s' does not exist"},
+	TypeOptions:   {"InvalidDhcpOptionID.NotFound", "The dhcpOption ID '%s' does not exist"},
 }
 
 func noRecord(k kind, id string) error {

@@ -13,7 +13,7 @@ func (n *Network) CreateInternetGateway(ctx context.Context, sc apprunner.Scope,
 		if err := limit("InternetGatewayLimitExceeded", "internet gateways", len(e.Gateways), maxGateways); err != nil {
 			return err
 		}
-		g = InternetGateway{Head: e.newHead(kindGateway, tags)}
+		g = InternetGateway{Head: e.newHead(TypeGateway, tags)}
 		return add(e, &e.Gateways, g)
 	})
 	return g, err
@@ -124,7 +124,7 @@ func (e *edit) makeNAT(in NATInput) (g NATGateway, err error) {
 	if err := limit("NatGatewayLimitExceeded", "NAT gateways", len(e.NATs), maxNATs); err != nil {
 		return g, err
 	}
-	g = NATGateway{Head: e.newHead(kindNAT, in.Tags), VPCID: sub.VPCID, SubnetID: sub.ID, Public: !in.Private, Allocation: in.Allocation, State: NATAvailable, Token: in.Token}
+	g = NATGateway{Head: e.newHead(TypeNAT, in.Tags), VPCID: sub.VPCID, SubnetID: sub.ID, Public: !in.Private, Allocation: in.Allocation, State: NATAvailable, Token: in.Token}
 	address, err := e.addressFor(g)
 	if err != nil {
 		return g, err
@@ -200,7 +200,7 @@ func (n *Network) DeleteNAT(ctx context.Context, sc apprunner.Scope, id string) 
 // AllocateAddress takes an address out of the installation's pool.
 func (n *Network) AllocateAddress(ctx context.Context, sc apprunner.Scope, tags map[string]string) (a Address, err error) {
 	err = n.change(ctx, sc, func(e *edit) error {
-		if err := limit("AddressLimitExceeded", "addresses", len(e.Addresses), maxAddresses); err != nil {
+		if err := limit("AddressLimitExceeded", "addresses", len(e.Addresses), MaxAddresses); err != nil {
 			return err
 		}
 		everybodys, err := all[Address](e.tx, apprunner.Scope{})
@@ -215,7 +215,7 @@ func (n *Network) AllocateAddress(ctx context.Context, sc apprunner.Scope, tags 
 		if !free {
 			return apprunner.Errorf("InsufficientAddressCapacity", "All addresses of the pool %s are taken.", n.Pool)
 		}
-		a = Address{Head: e.newHead(kindAddress, tags), Address: address}
+		a = Address{Head: e.newHead(TypeAddress, tags), Address: address}
 		return add(e, &e.Addresses, a)
 	})
 	return a, err
@@ -234,6 +234,19 @@ func (n *Network) ReleaseAddress(ctx context.Context, sc apprunner.Scope, alloca
 		id := a.ID
 		return remove(e, &e.Addresses, func(a Address) bool { return a.ID == id })
 	})
+}
+
+// Allocated is the address of an allocation; nil when there is none.
+func (s *Snapshot) Allocated(id string) *Address { return find(s.Addresses, id) }
+
+// PublicOf is the public address that an interface has; nil for none.
+func (s *Snapshot) PublicOf(interfaceID string) *Address {
+	for i := range s.Addresses {
+		if s.Addresses[i].Interface == interfaceID {
+			return &s.Addresses[i]
+		}
+	}
+	return nil
 }
 
 func (s *Snapshot) address(allocation, public string) (*Address, error) {

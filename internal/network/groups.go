@@ -38,7 +38,7 @@ func (n *Network) CreateGroup(ctx context.Context, sc apprunner.Scope, in GroupI
 		if err := limit("SecurityGroupLimitExceeded", "security groups", len(e.Groups), maxGroups); err != nil {
 			return err
 		}
-		g = SecurityGroup{Head: e.newHead(kindGroup, in.Tags), VPCID: v.ID, Name: in.Name, Description: in.Description, Egress: []Rule{everywhere()}}
+		g = SecurityGroup{Head: e.newHead(TypeGroup, in.Tags), VPCID: v.ID, Name: in.Name, Description: in.Description, Egress: []Rule{everywhere()}}
 		return add(e, &e.Groups, g)
 	})
 	return g, err
@@ -48,7 +48,7 @@ func checkGroup(in GroupInput) error {
 	switch {
 	case !groupText.MatchString(in.Name):
 		return wrong("GroupName", in.Name, "Names have 1 to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
-	case strings.HasPrefix(in.Name, prefixes[kindGroup]):
+	case strings.HasPrefix(in.Name, prefixes[TypeGroup]):
 		return wrong("GroupName", in.Name, "Group names may not be in the format sg-*.")
 	case in.Name == defaultGroup:
 		return apprunner.Errorf(CodeParameterValue, "Cannot use reserved security group name: default")
@@ -95,7 +95,7 @@ func (s *Snapshot) group(ref GroupRef) (*SecurityGroup, error) {
 	if g := s.groupNamed(v.ID, ref.Name); g != nil {
 		return g, nil
 	}
-	return nil, noRecord(kindGroup, ref.Name)
+	return nil, noRecord(TypeGroup, ref.Name)
 }
 
 // GroupID is the id of the group that a reference names; "" for none.

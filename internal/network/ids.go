@@ -8,8 +8,8 @@ import (
 
 // prefixes begin the ids of each kind of record.
 var prefixes = map[kind]string{
-	kindVPC: "vpc-", kindSubnet: "subnet-", kindGroup: "sg-", kindRule: "sgr-", kindEndpoint: "vpce-", kindInterface: "eni-", kindTable: "rtb-",
-	kindGateway: "igw-", kindNAT: "nat-", kindAddress: "eipalloc-", kindACL: "acl-", kindOptions: "dopt-",
+	TypeVPC: "vpc-", TypeSubnet: "subnet-", TypeGroup: "sg-", TypeRule: "sgr-", TypeEndpoint: "vpce-", TypeInterface: "eni-", TypeTable: "rtb-",
+	TypeGateway: "igw-", TypeNAT: "nat-", TypeAddress: "eipalloc-", TypeACL: "acl-", TypeOptions: "dopt-",
 }
 
 // newID is an id nobody has: the prefix and 17 hex digits.

@@ -25,7 +25,7 @@ func (s *Snapshot) ListVPCs(ask Ask) ([]VPC, error) {
 }
 
 // CIDRAssociation is the id of what joins a VPC and its CIDR.
-func (v VPC) CIDRAssociation() string { return "vpc-cidr-assoc-" + v.ID[len(prefixes[kindVPC]):] }
+func (v VPC) CIDRAssociation() string { return "vpc-cidr-assoc-" + v.ID[len(prefixes[TypeVPC]):] }
 
 // ListSubnets lists subnets.
 func (s *Snapshot) ListSubnets(ask Ask) ([]Subnet, error) {
@@ -102,7 +102,7 @@ func (s *Snapshot) ListRules(ask Ask) (out []GroupRule, err error) {
 	}
 	for _, id := range ask.IDs {
 		if !slices.ContainsFunc(present, func(r GroupRule) bool { return r.ID == id }) {
-			return nil, noRecord(kindRule, id)
+			return nil, noRecord(TypeRule, id)
 		}
 	}
 	for _, r := range present {
@@ -183,10 +183,10 @@ func (s *Snapshot) ListRouteTables(ask Ask) ([]RouteTable, error) {
 			return append(each(t.Routes, func(r Route) string { return r.Destination.String() }), local)
 		},
 		"route.gateway-id": func(t RouteTable) []string {
-			return append(each(t.Routes, func(r Route) string { return targetOf(kindGateway, r) }), "local")
+			return append(each(t.Routes, func(r Route) string { return targetOf(TypeGateway, r) }), "local")
 		},
 		"route.nat-gateway-id": func(t RouteTable) []string {
-			return each(t.Routes, func(r Route) string { return targetOf(kindNAT, r) })
+			return each(t.Routes, func(r Route) string { return targetOf(TypeNAT, r) })
 		},
 		"route.origin": func(t RouteTable) []string {
 			return append(each(t.Routes, func(Route) string { return "CreateRoute" }), "CreateRouteTable")

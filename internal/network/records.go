@@ -8,22 +8,23 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// kind is the type of a record, as the EC2 API names it in tags.
-type kind string
+// kind is the type of a record, as the EC2 API names it in ARNs and tags.
+type kind = string
 
+// The types of records.
 const (
-	kindVPC       kind = "vpc"
-	kindSubnet    kind = "subnet"
-	kindGroup     kind = "security-group"
-	kindRule      kind = "security-group-rule" // rules are kept in their groups
-	kindEndpoint  kind = "vpc-endpoint"
-	kindInterface kind = "network-interface"
-	kindTable     kind = "route-table"
-	kindGateway   kind = "internet-gateway"
-	kindNAT       kind = "natgateway"
-	kindAddress   kind = "elastic-ip"
-	kindACL       kind = "network-acl"
-	kindOptions   kind = "dhcp-options"
+	TypeVPC       kind = "vpc"
+	TypeSubnet    kind = "subnet"
+	TypeGroup     kind = "security-group"
+	TypeRule      kind = "security-group-rule" // rules are kept in their groups
+	TypeEndpoint  kind = "vpc-endpoint"
+	TypeInterface kind = "network-interface"
+	TypeTable     kind = "route-table"
+	TypeGateway   kind = "internet-gateway"
+	TypeNAT       kind = "natgateway"
+	TypeAddress   kind = "elastic-ip"
+	TypeACL       kind = "network-acl"
+	TypeOptions   kind = "dhcp-options"
 )
 
 // migrations are the room's own steps, oldest first. See [store.DB.Migrate] for the rule.
@@ -42,17 +43,17 @@ type record interface {
 	kind() kind
 }
 
-func (*VPC) kind() kind             { return kindVPC }
-func (*Subnet) kind() kind          { return kindSubnet }
-func (*SecurityGroup) kind() kind   { return kindGroup }
-func (*Endpoint) kind() kind        { return kindEndpoint }
-func (*Interface) kind() kind       { return kindInterface }
-func (*RouteTable) kind() kind      { return kindTable }
-func (*InternetGateway) kind() kind { return kindGateway }
-func (*NATGateway) kind() kind      { return kindNAT }
-func (*Address) kind() kind         { return kindAddress }
-func (*ACL) kind() kind             { return kindACL }
-func (*DHCPOptions) kind() kind     { return kindOptions }
+func (*VPC) kind() kind             { return TypeVPC }
+func (*Subnet) kind() kind          { return TypeSubnet }
+func (*SecurityGroup) kind() kind   { return TypeGroup }
+func (*Endpoint) kind() kind        { return TypeEndpoint }
+func (*Interface) kind() kind       { return TypeInterface }
+func (*RouteTable) kind() kind      { return TypeTable }
+func (*InternetGateway) kind() kind { return TypeGateway }
+func (*NATGateway) kind() kind      { return TypeNAT }
+func (*Address) kind() kind         { return TypeAddress }
+func (*ACL) kind() kind             { return TypeACL }
+func (*DHCPOptions) kind() kind     { return TypeOptions }
 
 // pointer is a record type T behind a pointer.
 type pointer[T any] interface {
@@ -68,7 +69,7 @@ func put(tx *store.Tx, r record) error {
 	}
 	h := r.head()
 	err = tx.Exec(`INSERT INTO network_records (id, account, region, kind, created_at, body) VALUES ($1,$2,$3,$4,$5,$6)
-		ON CONFLICT (id) DO UPDATE SET body = excluded.body`, h.ID, h.Scope.Account, h.Scope.Region, string(r.kind()), store.Micros(h.CreatedAt), body)
+		ON CONFLICT (id) DO UPDATE SET body = excluded.body`, h.ID, h.Scope.Account, h.Scope.Region, r.kind(), store.Micros(h.CreatedAt), body)
 	if err != nil {
 		return fmt.Errorf("write %s %s: %w", r.kind(), h.ID, err)
 	}
@@ -85,7 +86,7 @@ func drop(tx *store.Tx, id string) error {
 
 // one reads a record of a scope; of any scope, where that is empty.
 func one[T any, P pointer[T]](tx *store.Tx, sc apprunner.Scope, id string) (v T, found bool, err error) {
-	query, args := `SELECT body FROM network_records WHERE id = $1 AND kind = $2`, []any{id, string(P(&v).kind())}
+	query, args := `SELECT body FROM network_records WHERE id = $1 AND kind = $2`, []any{id, P(&v).kind()}
 	if sc != (apprunner.Scope{}) {
 		query += ` AND account = $3 AND region = $4`
 		args = append(args, sc.Account, sc.Region)
@@ -103,7 +104,7 @@ func one[T any, P pointer[T]](tx *store.Tx, sc apprunner.Scope, id string) (v T,
 
 // all lists the records of a scope, oldest first; of all scopes, where that is empty.
 func all[T any, P pointer[T]](tx *store.Tx, sc apprunner.Scope) (list []T, err error) {
-	k := string(P(new(T)).kind())
+	k := P(new(T)).kind()
 	query, args := `SELECT body FROM network_records WHERE kind = $1`, []any{k}
 	if sc != (apprunner.Scope{}) {
 		query += ` AND account = $2 AND region = $3`

@@ -21,7 +21,7 @@ func (n *Network) CreateRouteTable(ctx context.Context, sc apprunner.Scope, vpcI
 		if err := limit("RouteTableLimitExceeded", "route tables of a VPC", len(present), maxTables); err != nil {
 			return err
 		}
-		t = RouteTable{Head: e.newHead(kindTable, tags), VPCID: vpcID}
+		t = RouteTable{Head: e.newHead(TypeTable, tags), VPCID: vpcID}
 		return add(e, &e.Tables, t)
 	})
 	return t, err
@@ -161,21 +161,21 @@ func (s *Snapshot) checkTarget(t RouteTable, id string) error {
 // targetVPC is the VPC that the target of a route is in; "" for an internet gateway that is attached to none.
 func (s *Snapshot) targetVPC(id string) (vpcID string, k kind, found bool) {
 	switch {
-	case isID(kindNAT, id):
+	case isID(TypeNAT, id):
 		if g := find(s.NATs, id); g != nil && g.State != NATDeleted {
-			return g.VPCID, kindNAT, true
+			return g.VPCID, TypeNAT, true
 		}
-		return "", kindNAT, false
-	case isID(kindInterface, id):
+		return "", TypeNAT, false
+	case isID(TypeInterface, id):
 		if i := find(s.Interfaces, id); i != nil {
-			return i.VPCID, kindInterface, true
+			return i.VPCID, TypeInterface, true
 		}
-		return "", kindInterface, false
+		return "", TypeInterface, false
 	}
 	if g := find(s.Gateways, id); g != nil {
-		return g.VPCID, kindGateway, true
+		return g.VPCID, TypeGateway, true
 	}
-	return "", kindGateway, false
+	return "", TypeGateway, false
 }
 
 // DeleteRoute takes a route from a table.

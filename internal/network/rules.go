@@ -16,7 +16,7 @@ const allProtocols = "-1"
 
 // everywhere is a rule for all traffic with all IPv4 addresses.
 func everywhere() Rule {
-	return Rule{ID: newID(prefixes[kindRule]), Protocol: allProtocols, FromPort: -1, ToPort: -1, CIDR: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+	return Rule{ID: newID(prefixes[TypeRule]), Protocol: allProtocols, FromPort: -1, ToPort: -1, CIDR: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
 }
 
 // Peer is one rule as a request spells it: exactly one of CIDR and Group says who is on the other side.
@@ -28,12 +28,18 @@ type Peer struct {
 	Description      string
 }
 
+// With is the same with this other side.
+func (p Peer) With(cidr string, group GroupRef, description string) Peer {
+	p.CIDR, p.Group, p.Description = cidr, group, description
+	return p
+}
+
 // protocolNames are the protocols that have names, by number.
 var protocolNames = map[string]string{"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "all": allProtocols}
 
 // rule reads a rule of a group in a VPC.
 func (s *Snapshot) rule(vpcID string, p Peer) (Rule, error) {
-	r := Rule{ID: newID(prefixes[kindRule]), FromPort: -1, ToPort: -1, Description: p.Description}
+	r := Rule{ID: newID(prefixes[TypeRule]), FromPort: -1, ToPort: -1, Description: p.Description}
 	if p.Description != "" && !groupText.MatchString(p.Description) {
 		return r, wrong("description", p.Description, "Descriptions have up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
 	}
@@ -50,7 +56,7 @@ func (s *Snapshot) rule(vpcID string, p Peer) (Rule, error) {
 	}
 	g, err := s.group(p.Group)
 	if err == nil && g.VPCID != vpcID {
-		err = noRecord(kindGroup, g.ID)
+		err = noRecord(TypeGroup, g.ID)
 	}
 	if err != nil {
 		return r, err
@@ -203,7 +209,7 @@ func (n *Network) Revoke(ctx context.Context, sc apprunner.Scope, ref GroupRef, 
 			}
 		}
 		for _, id := range ids {
-			if err := take(func(r Rule) bool { return r.ID == id }, noRecord(kindRule, id)); err != nil {
+			if err := take(func(r Rule) bool { return r.ID == id }, noRecord(TypeRule, id)); err != nil {
 				return err
 			}
 		}

@@ -17,7 +17,7 @@ func (n *Network) Endpoint(ctx context.Context, sc apprunner.Scope, id string) (
 		case err != nil:
 			return err
 		case !found:
-			return noRecord(kindEndpoint, id)
+			return noRecord(TypeEndpoint, id)
 		}
 		interfaces, err := all[Interface](tx, e.Scope)
 		e.Interfaces = ownedBy(interfaces, e.ID)

@@ -163,7 +163,7 @@ func (e *edit) begin() error {
 	if err := e.tx.Exec(`INSERT INTO network_scopes (account, region) VALUES ($1,$2)`, e.Scope.Account, e.Scope.Region); err != nil {
 		return err
 	}
-	if err := add(e, &e.Options, DHCPOptions{Head: e.newHead(kindOptions, nil)}); err != nil {
+	if err := add(e, &e.Options, DHCPOptions{Head: e.newHead(TypeOptions, nil)}); err != nil {
 		return err
 	}
 	_, err := e.makeDefaultVPC()

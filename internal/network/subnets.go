@@ -59,7 +59,7 @@ func subnetCIDR(v VPC, text string, present []Subnet) (netip.Prefix, error) {
 }
 
 func (e *edit) newSubnet(vpcID, zone string, cidr netip.Prefix, tags map[string]string) Subnet {
-	s := Subnet{Head: e.newHead(kindSubnet, tags), VPCID: vpcID, Zone: zone, CIDR: cidr, HostnameType: "ip-name"}
+	s := Subnet{Head: e.newHead(TypeSubnet, tags), VPCID: vpcID, Zone: zone, CIDR: cidr, HostnameType: "ip-name"}
 	for _, a := range e.ACLs {
 		if a.VPCID == vpcID {
 			s.ACL = a.ID

@@ -49,7 +49,7 @@ func (s *Snapshot) eachTagged(visit func(tagged)) {
 		g := &s.Groups[i]
 		for _, rules := range []*[]Rule{&g.Ingress, &g.Egress} {
 			for j := range *rules {
-				visit(tagged{kindRule, (*rules)[j].ID, &(*rules)[j].Tags, g})
+				visit(tagged{TypeRule, (*rules)[j].ID, &(*rules)[j].Tags, g})
 			}
 		}
 	}
@@ -77,7 +77,7 @@ type Tagged struct{ ResourceID, ResourceType, Key, Value string }
 func (s *Snapshot) Tags() (list []Tagged) {
 	s.eachTagged(func(t tagged) {
 		for k, v := range *t.tags {
-			list = append(list, Tagged{t.id, string(t.kind), k, v})
+			list = append(list, Tagged{t.id, t.kind, k, v})
 		}
 	})
 	return list
@@ -87,17 +87,34 @@ func (s *Snapshot) Tags() (list []Tagged) {
 func (s *Snapshot) Resource(id string) (resourceType string, tags map[string]string, found bool) {
 	s.eachTagged(func(t tagged) {
 		if t.id == id {
-			resourceType, tags, found = string(t.kind), *t.tags, true
+			resourceType, tags, found = t.kind, *t.tags, true
 		}
 	})
 	return resourceType, tags, found
+}
+
+// VPCOf is the VPC that a record is in; "" for none.
+func (s *Snapshot) VPCOf(id string) string {
+	if x := find(s.Subnets, id); x != nil {
+		return x.VPCID
+	}
+	if x := find(s.Groups, id); x != nil {
+		return x.VPCID
+	}
+	if x := find(s.Tables, id); x != nil {
+		return x.VPCID
+	}
+	if x := find(s.Interfaces, id); x != nil {
+		return x.VPCID
+	}
+	return ""
 }
 
 // TypeOf is the type of record that an id is one of by its form; "" for none.
 func TypeOf(id string) string {
 	for k := range prefixes {
 		if isID(k, id) {
-			return string(k)
+			return k
 		}
 	}
 	return ""
@@ -130,7 +147,7 @@ func (n *Network) retag(ctx context.Context, sc apprunner.Scope, ids []string, c
 
 func noResource(id string) error {
 	if t := TypeOf(id); t != "" {
-		return noRecord(kind(t), id)
+		return noRecord(t, id)
 	}
 	return apprunner.Errorf("InvalidID", "The ID '%s' is not valid", clip(id))
 }

@@ -30,7 +30,7 @@ func (n *Network) CreateVPC(ctx context.Context, sc apprunner.Scope, in VPCInput
 		if err := limit("VpcLimitExceeded", "VPCs", len(e.VPCs), maxVPCs); err != nil {
 			return err
 		}
-		v, err = e.makeVPC(VPC{Head: e.newHead(kindVPC, in.Tags), CIDR: cidr, Tenancy: in.Tenancy, DNSSupport: true})
+		v, err = e.makeVPC(VPC{Head: e.newHead(TypeVPC, in.Tags), CIDR: cidr, Tenancy: in.Tenancy, DNSSupport: true})
 		return err
 	})
 	return v, err
@@ -44,18 +44,18 @@ func (e *edit) makeVPC(v VPC) (VPC, error) {
 	if len(e.Options) > 0 {
 		v.DHCPOptions = e.Options[0].ID
 	}
-	group := SecurityGroup{Head: e.newHead(kindGroup, nil), VPCID: v.ID, Name: defaultGroup, Description: "default VPC security group", Egress: []Rule{everywhere()}}
-	group.Ingress = []Rule{{ID: newID(prefixes[kindRule]), Protocol: allProtocols, FromPort: -1, ToPort: -1, GroupID: group.ID}}
+	group := SecurityGroup{Head: e.newHead(TypeGroup, nil), VPCID: v.ID, Name: defaultGroup, Description: "default VPC security group", Egress: []Rule{everywhere()}}
+	group.Ingress = []Rule{{ID: newID(prefixes[TypeRule]), Protocol: allProtocols, FromPort: -1, ToPort: -1, GroupID: group.ID}}
 	if err := add(e, &e.VPCs, v); err != nil {
 		return v, err
 	}
 	if err := add(e, &e.Groups, group); err != nil {
 		return v, err
 	}
-	if err := add(e, &e.ACLs, ACL{Head: e.newHead(kindACL, nil), VPCID: v.ID}); err != nil {
+	if err := add(e, &e.ACLs, ACL{Head: e.newHead(TypeACL, nil), VPCID: v.ID}); err != nil {
 		return v, err
 	}
-	return v, add(e, &e.Tables, RouteTable{Head: e.newHead(kindTable, nil), VPCID: v.ID, Main: newID(associationPrefix)})
+	return v, add(e, &e.Tables, RouteTable{Head: e.newHead(TypeTable, nil), VPCID: v.ID, Main: newID(associationPrefix)})
 }
 
 // CreateDefaultVPC makes the default VPC anew for one who deleted it.
@@ -83,11 +83,11 @@ func (s *Snapshot) DefaultVPC() *VPC {
 // makeDefaultVPC makes what every AWS account has: 172.31.0.0/16 with a public subnet in each zone.
 func (e *edit) makeDefaultVPC() (VPC, error) {
 	cidr := netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31}), 16)
-	v, err := e.makeVPC(VPC{Head: e.newHead(kindVPC, nil), CIDR: cidr, Default: true, DNSSupport: true, DNSHostnames: true})
+	v, err := e.makeVPC(VPC{Head: e.newHead(TypeVPC, nil), CIDR: cidr, Default: true, DNSSupport: true, DNSHostnames: true})
 	if err != nil {
 		return v, err
 	}
-	gateway := InternetGateway{Head: e.newHead(kindGateway, nil), VPCID: v.ID}
+	gateway := InternetGateway{Head: e.newHead(TypeGateway, nil), VPCID: v.ID}
 	if err := add(e, &e.Gateways, gateway); err != nil {
 		return v, err
 	}
@@ -113,6 +113,14 @@ func (s *Snapshot) mainTable(vpcID string) *RouteTable {
 		}
 	}
 	return nil
+}
+
+// CIDROf is the CIDR of a VPC; "" for one there is not.
+func (s *Snapshot) CIDROf(vpcID string) string {
+	if v := find(s.VPCs, vpcID); v != nil {
+		return v.CIDR.String()
+	}
+	return ""
 }
 
 // VPCChange is a ModifyVpcAttribute call; what is nil stays.

@@ -35,6 +35,9 @@ func (f Failure) String() string {
 	return fmt.Sprintf("Value at '%s' failed to satisfy constraint: %s", f.Path, f.Constraint)
 }
 
+// Missing tells whether the failure is that a required member is absent.
+func (f Failure) Missing() bool { return f.Constraint == notNull }
+
 const notNull = "Member must not be null"
 
 // ValidationError is a request that breaks constraints of the model.
