@@ -16,10 +16,10 @@ type requestBody struct {
 }
 
 // send sends the request until an instance begins to answer. A connection that was kept may have been closed by the instance in
-// the meantime: then a fresh one is tried. An instance that breaks is tried no more, and another one is, once, when nothing is
-// lost by asking again.
+// the meantime: then a fresh one is tried. An instance that breaks is tried no more, and another one is, when nothing is lost by asking
+// again: once, and a few times more where the instance did not even accept the connection.
 func (x *call) send() *failure {
-	fresh, moved := false, false
+	fresh, moves := false, 0
 	for {
 		f, again := x.attempt(&fresh)
 		if f == nil || x.clock.over() != nil {
@@ -31,18 +31,22 @@ func (x *call) send() *failure {
 		if f == failRefused {
 			x.service.suspect(x.backend)
 		}
-		if moved || x.body.copied != nil || (f != failRefused && !idempotent(text(x.req.method))) {
+		if x.body.copied != nil || f == failRefused && moves >= mostMoves || f != failRefused && (moves > 0 || !idempotent(text(x.req.method))) {
 			return f
 		}
-		other := x.service.claimOther(x.backend)
+		other := x.service.claimOther(x.client, x.backend)
 		if other == nil {
 			return f
 		}
 		x.service.counters.retries.Add(1)
 		x.service.release(x.backend, scoreBad)
-		x.backend, moved, fresh = other, true, false
+		x.backend, fresh = other, false
+		moves++
 	}
 }
+
+// mostMoves is how many other instances a request is tried at that none accepted: several may have died at once.
+const mostMoves = 3
 
 // attempt sends the request once. again asks for another attempt at the same instance, on a fresh connection.
 func (x *call) attempt(fresh *bool) (f *failure, again bool) {

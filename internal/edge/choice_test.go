@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -172,4 +174,33 @@ func TestStickyUpgrade(t *testing.T) {
 	if set := resp.Cookies(); len(set) != 1 || set[0].Name != stickyCookie {
 		t.Errorf("an upgrade sets %v", set)
 	}
+}
+
+// TestRetryWaitsForAPlace: requests that a dead instance refuses wait for a place at one that is full, and are not given to the dead one
+// because it has places left.
+func TestRetryWaitsForAPlace(t *testing.T) {
+	h := newHouse(t, nil)
+	dead := app(t, func(http.ResponseWriter, *http.Request) {})
+	slow := app(t, func(w http.ResponseWriter, r *http.Request) {
+		<-time.After(20 * time.Millisecond)
+		fmt.Fprint(w, "slow")
+	})
+	h.publish(func(r *Route) { r.MaxConcurrency, r.Health.Interval = 1, time.Hour }, target("dead", dead, Active), target("slow", slow, Active))
+	dead.Close()
+	both(t, h, func(t *testing.T, c *http.Client) {
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				resp, err := c.Post("https://"+appHost+"/", "text/plain", strings.NewReader("!"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if body := read(t, resp); body != "slow" {
+					t.Errorf("got %d %q", resp.StatusCode, body)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }

@@ -330,7 +330,7 @@ func (f *stdFront) RoundTrip(r *http.Request) (*http.Response, error) {
 	if x.body.touched || (fail != failRefused && !idempotent(r.Method)) {
 		return nil, fail
 	}
-	other := x.service.claimOther(x.claim.backend)
+	other := x.service.claimOther(contextEnd{r.Context()}, x.claim.backend)
 	if other == nil {
 		return nil, fail
 	}

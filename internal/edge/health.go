@@ -126,7 +126,7 @@ func (s *service) observed(now time.Time, b *backend, h HealthCheck, failed stri
 		b.suspicious = false
 	}
 	suspicious = b.suspicious
-	if changed && len(s.waiters) > 0 {
+	if (changed || was != suspicious) && len(s.waiters) > 0 {
 		s.serveWaiters()
 	}
 	s.mu.Unlock()

@@ -159,16 +159,22 @@ func (s *service) shortage() *failure {
 	return failNoInstance
 }
 
-// claimOther takes a place at another instance than avoid, without waiting for more than one of the reserve: for the one retry of a
-// broken request.
-func (s *service) claimOther(avoid *backend) *backend {
+// claimOther takes a place at another instance than avoid: for the retry of a broken request. When the others are full it waits in line
+// like every request; nil when there is none.
+func (s *service) claimOther(who waitEnder, avoid *backend) *backend {
 	s.mu.Lock()
-	b := s.take(avoid, "").backend
+	c := s.take(avoid, "")
 	s.mu.Unlock()
-	if b == nil {
-		b = s.rouseFor(avoid)
+	if c.backend != nil {
+		return c.backend
 	}
-	return b
+	if b := s.rouseFor(avoid); b != nil {
+		return b
+	}
+	if c.failure != failBusy {
+		return nil
+	}
+	return s.claim(who, "").backend
 }
 
 // take chooses and counts under the lock. Requests that wait go first.
@@ -197,11 +203,12 @@ func (s *service) take(avoid *backend, wanted string) claim {
 	return claim{backend: b, route: s.route}
 }
 
-// choose returns the wanted target, or the healthy active one with the fewest requests below MaxConcurrency. One that a request just
-// failed to reach, or that stands aside, is taken only when there is no other.
+// choose returns the wanted target, or the healthy active one with the fewest requests below MaxConcurrency. One that stands aside is
+// taken only when no other has a place, one that a request just failed to reach only when there is no other to wait for.
 func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend, *failure) {
 	var best *backend
 	full, canary, coming := false, s.canaryTurn(), false
+	awaited := false // one that no request failed to reach has no place now, but will have
 	s.next++
 	for i := range s.targets {
 		b := s.targets[(i+s.next)%len(s.targets)]
@@ -210,7 +217,7 @@ func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend
 			continue
 		}
 		if b.rest != awake || b.load() >= s.route.MaxConcurrency {
-			full, coming = true, coming || b.rest != awake
+			full, coming, awaited = true, coming || b.rest != awake, awaited || !b.suspicious
 			continue
 		}
 		if wanted != "" && b.stickyValue == wanted && !b.shunned(now) {
@@ -222,6 +229,8 @@ func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend
 	}
 	switch {
 	case best != nil && best.canary && !canary && coming: // the old version's turn, which only has to be woken
+		return nil, failBusy
+	case best != nil && best.suspicious && awaited:
 		return nil, failBusy
 	case best != nil:
 		return best, nil

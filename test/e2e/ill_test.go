@@ -26,14 +26,8 @@ func TestDyingInstances(t *testing.T) {
 	const kills = 4
 	for range kills {
 		before := s.Instances(t, "active")
-		pid, err := h.Init(before[0])
-		if err != nil {
-			t.Fatal(err)
-		}
 		time.Sleep(300 * time.Millisecond) // so that it has some
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		kill(t, h, before[0])
 		for range 400 {
 			if now := s.Instances(t, "active"); len(now) == 3 && !slices.Contains(now, before[0]) {
 				break
@@ -53,6 +47,18 @@ func TestDyingInstances(t *testing.T) {
 		}
 	}
 	h.NoOrphans(t)
+}
+
+// kill ends the first process of an instance.
+func kill(t *testing.T, h *rig.House, id string) {
+	t.Helper()
+	pid, err := h.Init(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestIllInstanceStandsAside: an instance whose health checks succeed and whose requests fail gets few of them until it does well
