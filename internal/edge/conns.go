@@ -23,6 +23,7 @@ type conns struct {
 // clientConn is an accepted connection. Closing it, from wherever, takes it off the books once.
 type clientConn struct {
 	net.Conn
+	direct *direct // nil: it is no socket
 	books  *conns
 	closed atomic.Bool
 	tls    uint16 // version, once agreed on; 0 without TLS
@@ -37,6 +38,11 @@ type clientConn struct {
 // add books nc; nil when there are too many, at all or from the same place.
 func (c *conns) add(nc net.Conn, l *Limits) *clientConn {
 	cc := &clientConn{Conn: nc, books: c, origin: origin(nc.RemoteAddr())}
+	if sc, ok := nc.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			cc.direct = newDirect(raw)
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
@@ -48,6 +54,22 @@ func (c *conns) add(nc net.Conn, l *Limits) *clientConn {
 	c.open[cc] = struct{}{}
 	c.from[cc.origin]++
 	return cc
+}
+
+// Read reads from the connection.
+func (cc *clientConn) Read(p []byte) (int, error) {
+	if cc.direct == nil {
+		return cc.Conn.Read(p)
+	}
+	return cc.direct.Read(p)
+}
+
+// Write writes to the connection.
+func (cc *clientConn) Write(p []byte) (int, error) {
+	if cc.direct == nil {
+		return cc.Conn.Write(p)
+	}
+	return cc.direct.Write(p)
 }
 
 // origin is where a connection comes from, as far as one party may be behind it: an address, or a /64 of IPv6.

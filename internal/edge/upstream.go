@@ -29,6 +29,18 @@ type wire interface {
 	SetWriteDeadline(t time.Time) error
 }
 
+// tcpWire is a TCP connection to an instance.
+type tcpWire struct {
+	*net.TCPConn
+	direct *direct
+}
+
+// Read reads from the connection.
+func (w tcpWire) Read(p []byte) (int, error) { return w.direct.Read(p) }
+
+// Write writes to the connection.
+func (w tcpWire) Write(p []byte) (int, error) { return w.direct.Write(p) }
+
 // upstreamConn is a connection to an instance.
 type upstreamConn struct {
 	wire
@@ -46,7 +58,7 @@ func newUpstreamConn(nc *net.TCPConn) (*upstreamConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &upstreamConn{wire: nc, raw: raw}
+	c := &upstreamConn{wire: tcpWire{nc, newDirect(raw)}, raw: raw}
 	c.look = func(fd uintptr) bool {
 		// The call never blocks, so the scheduler need not know; unix.Recvfrom would allocate an address.
 		_, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&c.byte[0])), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
