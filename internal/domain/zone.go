@@ -164,3 +164,10 @@ func coveredByWildcard(host, wildcard string) bool {
 	_, rest, _ := strings.Cut(host, ".")
 	return is && !strings.HasPrefix(host, "*") && "."+rest == parent
 }
+
+// AddressReply is the reply to a question for the addresses of a name that is in no zone here.
+func AddressReply(q *dns.Msg, addresses []netip.Addr) *dns.Msg {
+	r := new(dns.Msg).SetReply(q)
+	r.Answer = addressRecords(addresses, q.Question[0].Name, q.Question[0].Qtype)
+	return r
+}

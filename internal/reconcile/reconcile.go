@@ -80,6 +80,11 @@ type Config struct {
 	Credentials  credentials
 	Log          *slog.Logger
 
+	// Networks are the VPCs in which private services are reached, Ingresses what joins services to them. nil: private services are
+	// reached from nowhere.
+	Networks  networks
+	Ingresses ingresses
+
 	ScratchDir string // for checkouts; swept at start
 	// AccessDir is where the edge leaves access logs; empty: it writes none.
 	AccessDir string
@@ -99,6 +104,7 @@ type Config struct {
 	DrainTimeout time.Duration    // how long requests in flight may take to finish; default 120 s (§7.3)
 	StopGrace    time.Duration    // between SIGTERM and SIGKILL; default 30 s (§19)
 	QuietTime    time.Duration    // how long fewer instances must have been needed before some go; default 60 s (§12.2)
+	JoinTimeout  time.Duration    // how long a private service may take to answer at its endpoint; default 60 s
 	Keep         int              // deployments kept for a rollback, the present one included; default 5
 	// Fault is called at every step boundary with "<TYPE>/<step>/<before|after>"; tests end the process there. May be nil.
 	Fault func(point string)
@@ -117,7 +123,7 @@ type Reconciler struct {
 	published edge.Table
 
 	mu      sync.Mutex
-	working map[string]context.CancelFunc // what runs in the background, by operation, instance or service
+	working map[string]context.CancelFunc // what runs in the background, by operation, ingress connection, instance or service
 }
 
 // New checks the configuration and fills its defaults.
@@ -146,6 +152,7 @@ func New(c Config) (*Reconciler, error) {
 	c.DrainTimeout = orDefault(c.DrainTimeout, 120*time.Second)
 	c.StopGrace = orDefault(c.StopGrace, 30*time.Second)
 	c.QuietTime = orDefault(c.QuietTime, scale.DefaultQuiet)
+	c.JoinTimeout = orDefault(c.JoinTimeout, time.Minute)
 	if c.Keep < 1 {
 		c.Keep = 5
 	}
@@ -171,7 +178,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.dispatch(gctx, g) })
+	start := func(id string, do func(context.Context) error) { r.startWorker(gctx, g, id, do) }
+	g.Go(func() error { return r.dispatch(gctx, start) })
+	g.Go(func() error { return r.settleIngresses(gctx, start) })
 	for _, loop := range []func(context.Context) error{r.supervise, r.keepPublished, r.pumpLogs, r.collectAccess, r.watchEdge} {
 		g.Go(func() error { return loop(gctx) })
 	}
@@ -182,7 +191,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 }
 
 // dispatch gives every running operation a worker.
-func (r *Reconciler) dispatch(ctx context.Context, g *errgroup.Group) error {
+func (r *Reconciler) dispatch(ctx context.Context, start func(id string, do func(context.Context) error)) error {
 	for {
 		changed := r.DB.Changed()
 		var ops []apprunner.Operation
@@ -194,7 +203,7 @@ func (r *Reconciler) dispatch(ctx context.Context, g *errgroup.Group) error {
 			return fmt.Errorf("read running operations: %w", err)
 		}
 		for _, op := range ops {
-			r.startWorker(ctx, g, op.ID)
+			start(op.ID, func(ctx context.Context) error { return r.work(ctx, op.ID) })
 		}
 		select {
 		case <-ctx.Done():
@@ -204,8 +213,8 @@ func (r *Reconciler) dispatch(ctx context.Context, g *errgroup.Group) error {
 	}
 }
 
-// startWorker starts a worker for an operation unless it has one.
-func (r *Reconciler) startWorker(ctx context.Context, g *errgroup.Group, id string) {
+// startWorker starts a worker for an operation or an ingress connection unless it has one.
+func (r *Reconciler) startWorker(ctx context.Context, g *errgroup.Group, id string, do func(context.Context) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.working[id] != nil {
@@ -215,8 +224,8 @@ func (r *Reconciler) startWorker(ctx context.Context, g *errgroup.Group, id stri
 	r.working[id] = cancel
 	g.Go(func() error {
 		defer r.endWorker(id)
-		if err := r.work(ctx, id); err != nil && ctx.Err() == nil {
-			r.Log.Error("operation worker stopped", "operation_id", id, "err", err)
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Error("a worker stopped; trying again", "id", id, "err", err)
 			sleep(ctx, time.Second) // the store or the log failed; try again a little later
 		}
 		return nil

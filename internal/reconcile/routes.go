@@ -23,6 +23,7 @@ type state struct {
 	ending    map[string]bool                 // ARNs of services whose instances keep ending
 	domains   map[string][]string             // routed custom domains by service ARN
 	acls      map[string]*webacl.Resolved     // by service ARN
+	joined    map[string]string               // interface endpoints by service ARN
 }
 
 // readState takes a snapshot of everything that is routed.
@@ -41,6 +42,11 @@ func readState(tx *store.Tx) (state, error) {
 	if s.acls, err = tx.WebACLs(); err != nil {
 		return s, err
 	}
+	ingresses, err := store.Resources[apprunner.VPCIngressConnection](tx, apprunner.Scope{}, apprunner.KindVPCIngress, "")
+	if err != nil {
+		return s, err
+	}
+	s.joined = endpointsOf(ingresses)
 	all, err := tx.Instances("")
 	if err != nil {
 		return s, err
@@ -70,7 +76,8 @@ func routes(s state) []edge.Route {
 		}
 		hc, x, active := svc.HealthCheck, s.extras[svc.ARN()], false
 		r := edge.Route{
-			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID, Hosts: hosts(svc, s.domains[svc.ARN()]),
+			ServiceARN: svc.ARN(), ServiceName: svc.Name, ServiceID: svc.ID,
+			Hosts: hosts(svc, s.domains[svc.ARN()], s.joined[svc.ARN()]), Endpoint: s.endpoint(svc),
 			Serving: edge.ServingNone, MaxConcurrency: svc.AutoScaling.MaxConcurrency,
 			QueueWait: max(s.patience[svc.ARN()], leastPatience), QueueLength: lineOf(svc.AutoScaling),
 			RequestTimeout: x.RequestTimeout, IdleTimeout: x.IdleTimeout, NoUpgrade: x.NoUpgrade, H2C: x.H2C, Trace: svc.Observability.Enabled,
@@ -144,13 +151,21 @@ func lineOf(s apprunner.AutoScalingConfiguration) int {
 	return min(max(s.MaxSize*s.MaxConcurrency, shortestLine), longestLine)
 }
 
-// hosts are the names a service answers to at the public front door: none for a private one (§19.2), which is health-checked
+// hosts are the names a service answers to: none for a private one that is joined to no endpoint (§19.2), which is health-checked
 // all the same.
-func hosts(svc apprunner.Service, custom []string) []string {
-	if !svc.Network.Public {
+func hosts(svc apprunner.Service, custom []string, endpoint string) []string {
+	if !svc.Network.Public && endpoint == "" {
 		return nil
 	}
 	return append([]string{svc.URL}, custom...)
+}
+
+// endpoint is the interface endpoint at which a private service answers; "" stands for the public front door.
+func (s state) endpoint(svc apprunner.Service) string {
+	if svc.Network.Public {
+		return ""
+	}
+	return s.joined[svc.ARN()]
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
@@ -188,7 +203,13 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	next := edge.Table{Version: r.published.Version, Routes: routes(s), Certificates: certs, Challenges: r.Certificates.Challenges()}
+	l, err := r.layout(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the VPCs: %w", err)
+	}
+	next := edge.Table{
+		Version: r.published.Version, Routes: routes(s), Certificates: certs, Challenges: r.Certificates.Challenges(), Private: r.listeners(l),
+	}
 	if !force && next.Version != 0 && reflect.DeepEqual(next, r.published) {
 		return nil, nil
 	}

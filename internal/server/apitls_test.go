@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -73,7 +74,7 @@ func testSystem(t *testing.T, c Config) *System {
 	}
 	t.Cleanup(func() { db.Close() })
 	s := &System{conf: c, db: db, log: slog.New(slog.DiscardHandler)}
-	if err := s.openNames(t.Context()); err != nil {
+	if err := errors.Join(s.openNetworks(t.Context()), s.openNames(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	return s

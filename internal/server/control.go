@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway.dev/slipway/internal/instance/oci"
+	"slipway.dev/slipway/internal/network/host"
 )
 
 // controlGC makes control collect garbage at half the usual growth: it has little to do most of the time, and unpacking an image leaves
@@ -47,6 +48,9 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 	if err != nil {
 		return err
 	}
+	if err := s.names.listen(files); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	debug.SetGCPercent(controlGC)
 	report.ready()
 	go debug.FreeOSMemory() // what starting took is not needed again
@@ -57,10 +61,9 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 		}
 		return serveHTTP(ctx, l, s.front.mux, nil)
 	})
-	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.events.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run, s.runDomains} {
+	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.events.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.names.run, s.names.server.Run, s.keeper.Run, s.runDomains} {
 		g.Go(func() error { return run(ctx) })
 	}
-	g.Go(func() error { return s.names.serveDNS(ctx, files) })
 	g.Go(func() error { return s.prune(ctx) })
 	g.Go(func() error { return s.forget(ctx) })
 	g.Go(func() error { return s.serveCredentials(ctx) })
@@ -125,6 +128,9 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 		if err := endOrphans(ctx, c, role); err != nil {
 			return err
 		}
+	}
+	if err := host.New(c.vpcDir()).Destroy(); err != nil {
+		return err
 	}
 	conf, err := c.driver(log)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/domain"
 	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/network"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -29,6 +30,9 @@ type names struct {
 	acme      bool   // default domains have certificates of the ACME authority
 	regions   atomic.Pointer[[]string]
 	directory domain.Directory
+	network   *network.Network
+	inside    atomic.Pointer[insideNames]
+	server    *domain.Nameserver // set before anything runs
 	custom    *domain.Certificates
 	proofs    domain.Proofs
 	zone      domain.NameserverConfig
@@ -39,7 +43,7 @@ type names struct {
 }
 
 func (s *System) openNames(ctx context.Context) (err error) {
-	n := &names{db: s.db, suffix: s.conf.Domain, region: s.conf.Region}
+	n := &names{db: s.db, network: s.networks, suffix: s.conf.Domain, region: s.conf.Region}
 	n.ca, err = domain.OpenCA(domain.CAConfig{
 		Dir: s.conf.path("ca"), Export: s.conf.CAFile(), Name: "Slipway at " + s.conf.APIAddr, Permit: append([]string{s.conf.Domain}, s.conf.apiPermits()...),
 		OnRenew: func([]string) { s.db.Wake() }, Log: s.log,
@@ -59,7 +63,7 @@ func (s *System) openNames(ctx context.Context) (err error) {
 		return fmt.Errorf("--https-addr %s: %w", s.conf.HTTPSAddr, err)
 	}
 	n.zone = domain.NameserverConfig{
-		Suffix: s.conf.Domain, Addresses: reachable(at.Addr()), Names: &n.directory, Log: s.log,
+		Suffix: s.conf.Domain, Also: []string{endpointDomain}, Addresses: reachable(at.Addr()), Names: &n.directory, Log: s.log,
 	}
 	if s.conf.PublicAddress != "" {
 		addresses, name, err := publicAddress(s.conf.PublicAddress)
@@ -141,8 +145,13 @@ func (n *names) wildcards() []string {
 
 // refresh reads which names and regions are in use.
 func (n *names) refresh(ctx context.Context) error {
-	nodes, regions := map[string]domain.Node{n.region + "." + n.suffix: {}}, map[string]bool{}
-	err := n.db.View(ctx, func(tx *store.Tx) error {
+	nodes, regions, inside := map[string]domain.Node{n.region + "." + n.suffix: {}}, map[string]bool{}, insideNames{}
+	vpcs, err := n.network.Layout(ctx)
+	if err != nil {
+		return fmt.Errorf("read the names of endpoints: %w", err)
+	}
+	placeEndpoints(nodes, vpcs)
+	err = n.db.View(ctx, func(tx *store.Tx) error {
 		services, err := tx.Services(apprunner.Scope{})
 		if err != nil {
 			return err
@@ -151,6 +160,15 @@ func (n *names) refresh(ctx context.Context) error {
 			nodes[s.URL] = domain.Node{Host: s.Network.Public}
 			regions[s.Region] = true
 		}
+		conns, err := store.Resources[apprunner.VPCIngressConnection](tx, apprunner.Scope{}, apprunner.KindVPCIngress, "")
+		if err != nil {
+			return err
+		}
+		custom, err := tx.RoutedHosts()
+		if err != nil {
+			return err
+		}
+		inside = placePrivate(nodes, vpcs, conns, custom)
 		return n.readProofs(tx)
 	})
 	if err != nil {
@@ -160,6 +178,7 @@ func (n *names) refresh(ctx context.Context) error {
 		nodes[name] = domain.Node{}
 	}
 	n.directory.Replace(nodes)
+	n.inside.Store(&inside)
 	// The first certificate is for clients that name nobody, and that is the own region's.
 	delete(regions, n.region)
 	now := append([]string{n.region}, slices.Sorted(maps.Keys(regions))...)
@@ -212,8 +231,8 @@ func (n *names) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// serveDNS answers on the inherited sockets.
-func (n *names) serveDNS(ctx context.Context, files map[string]*os.File) error {
+// listen takes the inherited sockets up.
+func (n *names) listen(files map[string]*os.File) error {
 	l, err := listenerFrom(files, "dns-tcp")
 	if err != nil {
 		return err
@@ -224,9 +243,6 @@ func (n *names) serveDNS(ctx context.Context, files map[string]*os.File) error {
 	}
 	conf := n.zone
 	conf.Packet, conf.Stream = []net.PacketConn{p}, []net.Listener{l}
-	server, err := domain.NewNameserver(conf)
-	if err != nil {
-		return err
-	}
-	return server.Run(ctx)
+	n.server, err = domain.NewNameserver(conf)
+	return err
 }

@@ -19,6 +19,8 @@ import (
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance/oci"
+	"slipway.dev/slipway/internal/network"
+	"slipway.dev/slipway/internal/network/host"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/observe/events"
 	"slipway.dev/slipway/internal/reconcile"
@@ -32,24 +34,27 @@ type System struct {
 	log   *slog.Logger
 	scope apprunner.Scope
 
-	db      *store.DB
-	iam     *iam.Directory
-	audit   *observe.Audit
-	logs    *observe.Logs
-	events  *events.Bus
-	images  *image.Store
-	git     *source.Git
-	host    *source.Host
-	watcher *source.Watcher
-	hooks   *source.Hooks
-	driver  *oci.Driver
-	builder *build.Builder
-	control *control.Control
-	work    *reconcile.Reconciler
-	deploy  *imageDeployments
-	edge    *edge.Client
-	names   *names
-	domains *domain.Registrar
+	db       *store.DB
+	iam      *iam.Directory
+	audit    *observe.Audit
+	logs     *observe.Logs
+	events   *events.Bus
+	images   *image.Store
+	git      *source.Git
+	host     *source.Host
+	watcher  *source.Watcher
+	hooks    *source.Hooks
+	driver   *oci.Driver
+	builder  *build.Builder
+	control  *control.Control
+	networks *network.Network
+	work     *reconcile.Reconciler
+	deploy   *imageDeployments
+	edge     *edge.Client
+	names    *names
+	vpcs     *host.Host
+	keeper   *host.Keeper
+	domains  *domain.Registrar
 	// standing is nil without an ACME authority
 	standing *domain.Standing
 	creds    *iam.InstanceEndpoint
@@ -62,7 +67,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNames, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
+		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -181,7 +186,7 @@ func (s *System) openControl(ctx context.Context) (err error) {
 		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.strictRoles(), FirstConnector: s.linkedRole(networkingPrincipal), Epoch: epoch, SealKey: seal,
 		CheckRepository: func(url string) error { _, err := source.ParseURL(url); return err },
 		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention, Quotas: s.conf.quotaValues(), QuotaCeiling: s.conf.QuotaCeiling,
-		MaxInstances: s.conf.MaxInstances, Providers: providers{s.git}, ProviderHosts: s.conf.providers(),
+		MaxInstances: s.conf.MaxInstances, Networks: vpcs{s.networks}, IngressWork: true, Providers: providers{s.git}, ProviderHosts: s.conf.providers(),
 	})
 	if err != nil {
 		return err
@@ -246,6 +251,7 @@ func (s *System) openWork(context.Context) (err error) {
 		DB:          s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
+		Networks: shownVPCs{s.networks, s.vpcs}, Ingresses: s.control,
 		FirstService: s.linkedRole(servicesPrincipal), Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err

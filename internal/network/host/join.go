@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/hostnet"
+	"slipway.dev/slipway/internal/network"
 )
 
 // Place is where a command runs: an elastic interface, and what around it there is to know.
@@ -19,6 +20,17 @@ type Place struct {
 	Address     netip.Addr
 	Router      netip.Addr
 	Resolver    netip.Addr // invalid: the VPC has none
+}
+
+// Place is where a command runs that has an interface in a VPC.
+func (h *Host) Place(p network.Plan, i network.Interface) Place {
+	place := Place{InterfaceID: i.ID, Namespace: h.Namespace(p.ID), Bridge: BridgeName(i.SubnetID), Address: i.Address, Resolver: resolverOf(p.VPC)}
+	for _, s := range p.Subnets {
+		if s.ID == i.SubnetID {
+			place.Router = s.CIDR.Addr().Next()
+		}
+	}
+	return place
 }
 
 // inside is the name of the interface as the command sees it.

@@ -3,9 +3,12 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"reflect"
+	"sync"
 	"time"
 
 	"slipway.dev/slipway/internal/hostnet"
@@ -41,6 +44,10 @@ type Keeper struct {
 	resolvers map[string]*resolver // by VPC
 	told      map[string]string    // the faults that were logged, by VPC
 	shown     network.Layout       // what there is no need to show again at once
+
+	mu    sync.Mutex
+	ports map[string]bool // interfaces of commands that may be plugged in
+	news  chan struct{}   // closed when there are others
 }
 
 // NewKeeper checks the configuration.
@@ -48,7 +55,7 @@ func NewKeeper(c KeeperConfig) (*Keeper, error) {
 	if c.Host == nil || c.Records == nil || c.Changed == nil || c.Names == nil || c.Servers == nil || c.Alive == nil || c.Log == nil {
 		return nil, errors.New("network/host: a member of KeeperConfig is missing")
 	}
-	return &Keeper{KeeperConfig: c, resolvers: map[string]*resolver{}, told: map[string]string{}}, nil
+	return &Keeper{KeeperConfig: c, resolvers: map[string]*resolver{}, told: map[string]string{}, news: make(chan struct{})}, nil
 }
 
 const (
@@ -108,7 +115,9 @@ func (k *Keeper) once(ctx context.Context) error {
 	if k.tell(failed); len(failed) == 0 && err == nil {
 		k.shown = l
 	}
-	err = errors.Join(err, k.resolve(wanted(l)))
+	want := wanted(l)
+	err = errors.Join(err, k.resolve(want))
+	k.open(want, failed)
 	for _, p := range l.VPCs {
 		for _, e := range p.Endpoints {
 			if state, reason, is := settled(e.State, failed[p.ID]); is {
@@ -117,6 +126,37 @@ func (k *Keeper) once(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// open lets commands in.
+func (k *Keeper) open(want map[string]vpc, failed map[string]error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ports = map[string]bool{}
+	for id, v := range want {
+		if failed[id] == nil {
+			maps.Copy(k.ports, v.ports)
+		}
+	}
+	close(k.news)
+	k.news = make(chan struct{})
+}
+
+// Await returns when a command can be plugged in at its interface, and its VPC's resolver answers.
+func (k *Keeper) Await(ctx context.Context, interfaceID string) error {
+	for {
+		k.mu.Lock()
+		open, news := k.ports[PortName(interfaceID)], k.news
+		k.mu.Unlock()
+		if open {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("the VPC of %s is not shown on this machine: %w", interfaceID, ctx.Err())
+		}
+	}
 }
 
 // settled tells what has become of an endpoint, if anything has.

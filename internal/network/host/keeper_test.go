@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ var scope = apprunner.Scope{Account: "123456789012", Region: "us-east-1"}
 type kept struct {
 	*network.Network
 	host     *Host
+	keeper   *Keeper
 	db       *store.DB
 	vpc      network.VPC
 	subnet   network.Subnet
@@ -90,6 +92,7 @@ func (k *kept) run(t *testing.T) {
 		Servers: func() []netip.AddrPort { return []netip.AddrPort{k.upstream} }, Log: slog.New(slog.DiscardHandler),
 	})
 	check(t, err)
+	k.keeper = keeper
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- keeper.Run(ctx) }()
@@ -126,29 +129,25 @@ func (k *kept) place(t *testing.T) Place {
 	t.Helper()
 	i, err := k.AttachCommand(t.Context(), k.subnet.ID, nil, "1/1")
 	check(t, err)
-	return Place{
-		InterfaceID: i.ID, Namespace: k.host.Namespace(k.vpc.ID), Bridge: BridgeName(k.subnet.ID), Address: i.Address,
-		Router: k.subnet.CIDR.Addr().Next(), Resolver: k.vpc.CIDR.Addr().Next().Next(),
-	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	check(t, k.keeper.Await(short, i.ID))
+	l, err := k.Layout(t.Context())
+	check(t, err)
+	at := slices.IndexFunc(l.VPCs, func(p network.Plan) bool { return p.ID == k.vpc.ID })
+	return k.host.Place(l.VPCs[at], i)
 }
 
 // resolves asks the VPC's resolver for a text from a place.
 func (k *kept) resolves(t *testing.T, name, protocol string) string {
 	t.Helper()
 	p := k.place(t)
-	k.until(t, "the keeper knows the interface", func() bool {
-		_, err := os.Stat(p.Namespace)
-		return err == nil
-	})
 	var answer *dns.Msg
-	k.until(t, "the resolver answers", func() bool {
-		err := from(t, p, func() (err error) {
-			c := &dns.Client{Net: protocol, Timeout: time.Second}
-			answer, _, err = c.ExchangeContext(t.Context(), new(dns.Msg).SetQuestion(name, dns.TypeTXT), netip.AddrPortFrom(p.Resolver, dnsPort).String())
-			return err
-		})
-		return err == nil
-	})
+	check(t, from(t, p, func() (err error) {
+		c := &dns.Client{Net: protocol, Timeout: 5 * time.Second}
+		answer, _, err = c.ExchangeContext(t.Context(), new(dns.Msg).SetQuestion(name, dns.TypeTXT), netip.AddrPortFrom(p.Resolver, dnsPort).String())
+		return err
+	}))
 	check(t, k.DetachCommand(t.Context(), p.InterfaceID))
 	if !answer.RecursionAvailable {
 		t.Error("the resolver does not say that it resolves")

@@ -40,10 +40,7 @@ func wanted(l network.Layout) map[string]vpc {
 }
 
 func wantedVPC(p network.Plan) vpc {
-	v := vpc{id: p.ID, cidr: p.CIDR, wayOut: len(p.Gateways) > 0 || len(p.NATs) > 0, ports: map[string]bool{}}
-	if p.DNSSupport {
-		v.resolver = p.CIDR.Addr().Next().Next()
-	}
+	v := vpc{id: p.ID, cidr: p.CIDR, resolver: resolverOf(p.VPC), wayOut: len(p.Gateways) > 0 || len(p.NATs) > 0, ports: map[string]bool{}}
 	v.firewall = firewallOf(p, v.resolver)
 	at := map[string]int{}
 	for _, s := range p.Subnets {
@@ -69,6 +66,14 @@ func wantedVPC(p network.Plan) vpc {
 		slices.SortFunc(v.bridges[n].addresses, netip.Addr.Compare)
 	}
 	return v
+}
+
+// resolverOf is the address of the resolver of a VPC: its base plus two.
+func resolverOf(v network.VPC) (a netip.Addr) {
+	if v.DNSSupport {
+		a = v.CIDR.Addr().Next().Next()
+	}
+	return a
 }
 
 // listens tells whether there is an endpoint.

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"slipway.dev/slipway/internal/hostnet"
+	"slipway.dev/slipway/internal/network"
+	"slipway.dev/slipway/internal/network/host"
+)
+
+// vpcDir is where the network namespaces of VPCs live.
+func (c Config) vpcDir() string { return c.path("run", "vpc") }
+
+// openKeeper joins what keeps this machine in step with the VPCs.
+func (s *System) openKeeper(context.Context) (err error) {
+	s.vpcs = host.New(s.conf.vpcDir())
+	s.keeper, err = host.NewKeeper(host.KeeperConfig{
+		Host: s.vpcs, Records: s.networks, Changed: s.db.Changed, Names: s.names, Servers: s.conf.resolvers, Alive: alive, Log: s.log,
+	})
+	return err
+}
+
+// resolvers are whom the resolvers of VPCs ask for names of the world: the one that custom domains are looked up at, else this machine's.
+func (c Config) resolvers() (list []netip.AddrPort) {
+	if at, err := netip.ParseAddrPort(c.DNSResolver); err == nil {
+		return []netip.AddrPort{at}
+	}
+	for _, a := range hostnet.Nameservers("/etc/resolv.conf") {
+		list = append(list, netip.AddrPortFrom(a, 53))
+	}
+	return list
+}
+
+// shownVPCs are the VPCs as the reconciler needs them: what there is, and the way into them.
+type shownVPCs struct {
+	*network.Network
+	*host.Host
+}
+
+// holder names this process in words that no later one with its number has.
+func holder(pid int) (string, error) {
+	born, err := birth(pid)
+	return strconv.Itoa(pid) + "/" + born, err
+}
+
+// alive tells whether the process that a holder names still runs.
+func alive(who string) bool {
+	number, born, _ := strings.Cut(who, "/")
+	pid, err := strconv.Atoi(number)
+	if err != nil {
+		return false
+	}
+	now, err := birth(pid)
+	return err == nil && now == born
+}
+
+// birth is when a process began, in clock ticks since the machine did (proc(5)).
+func birth(pid int) (string, error) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return "", fmt.Errorf("look at process %d: %w", pid, err)
+	}
+	// The name, in parentheses, may hold anything; what follows is numbers.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) < 20 {
+		return "", fmt.Errorf("look at process %d: unexpected stat", pid)
+	}
+	return f[19], nil
+}
