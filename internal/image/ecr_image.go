@@ -299,7 +299,7 @@ func (s *Store) BatchDeleteImage(ctx context.Context, scope apprunner.Scope, rep
 			return err
 		}
 		for _, id := range ids {
-			done, fail, err := deleteImage(tx, repo, id)
+			done, fail, err := s.deleteImage(tx, repo, id)
 			if err != nil {
 				return err
 			}
@@ -313,10 +313,11 @@ func (s *Store) BatchDeleteImage(ctx context.Context, scope apprunner.Scope, rep
 	if err != nil {
 		return nil, nil, fmt.Errorf("delete images: %w", err)
 	}
+	s.poke(s.pushed)
 	return deleted, failures, nil
 }
 
-func deleteImage(tx *store.Tx, repo Repository, id ImageID) (deleted []ImageID, fail *ImageFailure, err error) {
+func (s *Store) deleteImage(tx *store.Tx, repo Repository, id ImageID) (deleted []ImageID, fail *ImageFailure, err error) {
 	row, fail, err := lookUp(tx, repo, id)
 	if err != nil || fail != nil {
 		return nil, fail, err
@@ -326,13 +327,13 @@ func deleteImage(tx *store.Tx, repo Repository, id ImageID) (deleted []ImageID, 
 		return nil, nil, err
 	}
 	if id.Tag != "" && len(d.Tags) > 1 {
-		return []ImageID{{d.Digest, id.Tag}}, nil, deleteTag(tx, repo, id.Tag)
+		return []ImageID{{d.Digest, id.Tag}}, nil, s.deleteTag(tx, repo, id.Tag)
 	}
-	err = deleteDigest(tx, repo, d.Digest)
+	err = s.deleteDigest(tx, repo, d.Digest)
 	var own *apprunner.Error
 	if errors.As(err, &own) && own.Code == CodeImageReferenced {
 		if id.Tag != "" { // the tag can go, the image stays part of the index
-			return []ImageID{{d.Digest, id.Tag}}, nil, deleteTag(tx, repo, id.Tag)
+			return []ImageID{{d.Digest, id.Tag}}, nil, s.deleteTag(tx, repo, id.Tag)
 		}
 		return nil, &ImageFailure{id, failReferenced, own.Message}, nil
 	}

@@ -11,16 +11,17 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// PushEvent tells that a tag of a repository was pushed (adjacent §3.3).
+// PushEvent tells that a tag of a repository was pushed, or deleted (adjacent §3.3).
 type PushEvent struct {
 	Scope      apprunner.Scope
 	Repository string
-	Tag        string
+	Tag        string // "" for a deleted image that had none
 	Digest     string // of the manifest or index
 	At         time.Time
+	Deleted    bool
 }
 
-// OnPush has fn called for every push of a tag, after it was recorded, one after the other, from [Store.Run]. A push is told
+// OnPush has fn called for every push and every deletion of a tag, after it was recorded, one after the other, from [Store.Run]. A push is told
 // again after a crash in the middle, never lost.
 func (s *Store) OnPush(fn func(context.Context, PushEvent)) {
 	s.hooksMu.Lock()

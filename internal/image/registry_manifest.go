@@ -83,11 +83,12 @@ func (g *registry) putManifest(w http.ResponseWriter, r *http.Request, c *call) 
 func (g *registry) deleteManifest(w http.ResponseWriter, r *http.Request, c *call) error {
 	err := g.db.Update(r.Context(), func(tx *store.Tx) error {
 		if validDigest(c.ref) {
-			return deleteDigest(tx, c.repo, c.ref)
+			return g.deleteDigest(tx, c.repo, c.ref)
 		}
-		return deleteTag(tx, c.repo, c.ref)
+		return g.deleteTag(tx, c.repo, c.ref)
 	})
 	if err == nil {
+		g.poke(g.pushed)
 		w.WriteHeader(http.StatusAccepted)
 	}
 	return err
@@ -97,16 +98,22 @@ func noImage(repo Repository, version string) error {
 	return notThere(CodeImageNotFound, "The image '%s' does not exist in the repository '%s' of the registry with id '%s'", clip(version), repo.Name, repo.Scope.Account)
 }
 
-func deleteTag(tx *store.Tx, repo Repository, tag string) error {
-	n, err := tx.ExecCount(`DELETE FROM image_tags WHERE repository_id = $1 AND tag = $2`, repo.ID, tag)
-	if err == nil && n == 0 {
+func (s *Store) deleteTag(tx *store.Tx, repo Repository, tag string) error {
+	digest, err := taggedDigest(tx, repo, tag)
+	if err == nil && digest == "" {
 		err = noImage(repo, tag)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if err := tx.Exec(`DELETE FROM image_tags WHERE repository_id = $1 AND tag = $2`, repo.ID, tag); err != nil {
+		return err
+	}
+	return s.recordDeletion(tx, repo, digest, tag)
 }
 
 // deleteDigest removes a manifest and its tags. A member of an index stays as long as the index.
-func deleteDigest(tx *store.Tx, repo Repository, digest string) error {
+func (s *Store) deleteDigest(tx *store.Tx, repo Repository, digest string) error {
 	var parent string
 	held, err := tx.Get(`SELECT manifest FROM image_manifest_refs WHERE repository_id = $1 AND digest = $2 LIMIT 1`, []any{repo.ID, digest}, &parent)
 	if err != nil {
@@ -115,6 +122,10 @@ func deleteDigest(tx *store.Tx, repo Repository, digest string) error {
 	if held {
 		return notThere(CodeImageReferenced, "The image %s belongs to the index %s; delete that first", digest, parent)
 	}
+	var tags []string
+	if err := tx.Each(`SELECT tag FROM image_tags WHERE repository_id = $1 AND digest = $2 ORDER BY tag`, []any{repo.ID, digest}, scanStrings(&tags)); err != nil {
+		return err
+	}
 	n, err := tx.ExecCount(`DELETE FROM image_manifests WHERE repository_id = $1 AND digest = $2`, repo.ID, digest)
 	if err == nil && n == 0 {
 		err = noImage(repo, digest)
@@ -122,10 +133,21 @@ func deleteDigest(tx *store.Tx, repo Repository, digest string) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Exec(`DELETE FROM image_manifest_refs WHERE repository_id = $1 AND manifest = $2`, repo.ID, digest); err != nil {
-		return err
+	return errors.Join(
+		tx.Exec(`DELETE FROM image_manifest_refs WHERE repository_id = $1 AND manifest = $2`, repo.ID, digest),
+		tx.Exec(`DELETE FROM image_tags WHERE repository_id = $1 AND digest = $2`, repo.ID, digest),
+		s.recordDeletion(tx, repo, digest, tags...))
+}
+
+// recordDeletion tells that tags are gone, or an image that had none.
+func (s *Store) recordDeletion(tx *store.Tx, repo Repository, digest string, tags ...string) (err error) {
+	if len(tags) == 0 {
+		tags = []string{""}
 	}
-	return tx.Exec(`DELETE FROM image_tags WHERE repository_id = $1 AND digest = $2`, repo.ID, digest)
+	for _, tag := range tags {
+		err = errors.Join(err, recordEvent(tx, PushEvent{Scope: repo.Scope, Repository: repo.Name, Tag: tag, Digest: digest, At: s.now(), Deleted: true}))
+	}
+	return err
 }
 
 const (

@@ -250,17 +250,21 @@ func TestPushEvents(t *testing.T) {
 	group.Go(func() { w.Run(ctx) })
 	defer group.Wait()
 	defer stop()
-	w.push(t, "app:v2", img)
-	for _, tag := range []string{"v1", "v2"} {
-		select {
-		case e := <-events:
-			if e.Tag != tag || e.Repository != "app" || e.Scope != scope || e.Digest != mustDigest(t, img) {
-				t.Errorf("%+v", e)
+	told := func(deleted bool, tags ...string) {
+		t.Helper()
+		for _, tag := range tags {
+			select {
+			case e := <-events:
+				if e.Tag != tag || e.Repository != "app" || e.Scope != scope || e.Digest != mustDigest(t, img) || e.Deleted != deleted {
+					t.Errorf("%+v", e)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("no event")
 			}
-		case <-time.After(10 * time.Second):
-			t.Fatal("no event")
 		}
 	}
+	w.push(t, "app:v2", img)
+	told(false, "v1", "v2")
 	// A pushed image is unpacked ahead of its first use.
 	deadline := time.After(10 * time.Second)
 	for {
@@ -273,6 +277,12 @@ func TestPushEvents(t *testing.T) {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+	for _, id := range []image.ImageID{{Tag: "v2"}, {Digest: mustDigest(t, img)}} {
+		if _, failures, err := w.BatchDeleteImage(t.Context(), scope, "app", []image.ImageID{id}); err != nil || len(failures) != 0 {
+			t.Fatal(failures, err)
+		}
+	}
+	told(true, "v2", "v1")
 }
 
 func TestUploadsExpire(t *testing.T) {

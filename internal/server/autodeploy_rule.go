@@ -58,12 +58,16 @@ const (
 	pushType  = "ECR Image Action"
 )
 
-// pushEvent is the event that tells of a push.
+// pushEvent is the event that tells of a push or a deletion.
 func pushEvent(e image.PushEvent) observe.BusEvent {
-	return observe.BusEvent{
-		Scope: e.Scope, ID: apprunner.NewUUID(), Time: e.At, Source: ecrSource, DetailType: pushType, Resources: []string{},
-		Detail: map[string]any{"action-type": "PUSH", "result": "SUCCESS", "repository-name": e.Repository, "image-digest": e.Digest, "image-tag": e.Tag},
+	detail := map[string]any{"action-type": "PUSH", "result": "SUCCESS", "repository-name": e.Repository, "image-digest": e.Digest}
+	if e.Tag != "" {
+		detail["image-tag"] = e.Tag
 	}
+	if e.Deleted {
+		detail["action-type"] = "DELETE"
+	}
+	return observe.BusEvent{Scope: e.Scope, Time: e.At, Source: ecrSource, DetailType: pushType, Resources: []string{}, Detail: detail}
 }
 
 // parsedPush is the event about a push as patterns look at it.
