@@ -11,14 +11,15 @@ function page(fetch: () => Promise<{ default: React.ComponentType }>): LazyRoute
 /** Every page of the console and where it is. */
 export function makeRouter() {
   return createBrowserRouter([
-    { path: '/signin', lazy: page(() => import('./pages/signin/SignIn')) },
+    { path: '/signin', hydrateFallbackElement: <></>, lazy: page(() => import('./pages/signin/SignIn')) },
     {
-      path: '/', element: <Shell />,
+      path: '/', element: <Shell />, hydrateFallbackElement: <></>,
       children: [
         { index: true, lazy: page(() => import('./pages/home/Home')) },
         { path: 'services', lazy: page(() => import('./pages/services/Services')) },
         { path: 'services/create', lazy: page(() => import('./pages/create/CreateService')) },
         { path: 'services/:arn/:tab?', lazy: page(() => import('./pages/service/ServiceDashboard')) },
+        { path: 'services/:arn/log/:kind', lazy: page(() => import('./pages/logs/LogPage')) },
         { path: 'connections', lazy: page(() => import('./pages/connections/Connections')) },
         { path: 'autoscaling', lazy: page(() => import('./pages/autoscaling/AutoScaling')) },
         { path: 'autoscaling/:name', lazy: page(() => import('./pages/autoscaling/Revisions')) },

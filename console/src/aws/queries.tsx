@@ -14,7 +14,11 @@ export function QueriesProvider({ children }: { children: ReactNode }) {
     return new QueryClient({
       queryCache: new QueryCache({ onError }),
       mutationCache: new MutationCache({ onError }),
-      defaultOptions: { queries: { retry: (failures, error) => failures < 2 && isWorthRetrying(error), staleTime: 1000 } },
+      // An installation can be reached on machines that the browser takes for offline.
+      defaultOptions: {
+        queries: { networkMode: 'always', retry: (failures, error) => failures < 2 && isWorthRetrying(error), staleTime: 1000 },
+        mutations: { networkMode: 'always' },
+      },
     });
     // A new client for each session and region: nothing of one is shown in another.
   }, [credentials, region, signOut]);

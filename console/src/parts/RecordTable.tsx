@@ -23,9 +23,9 @@ interface Props<T> {
   idOf: (item: T) => string;
   /** What people call an item: it is sorted by this at first, and announced when the item is chosen. */
   nameOf: (item: T) => string;
-  /** The id of the chosen item. */
-  selected: string;
-  select: (id: string) => void;
+  /** The id of the chosen item, and how one is chosen; without these, none can be. */
+  selected?: string;
+  select?: (id: string) => void;
   /** The order at first, where it is not that of the names. */
   order?: (a: T, b: T) => number;
   /** Buttons above the table. */
@@ -61,9 +61,9 @@ export function RecordTable<T>(props: Props<T>) {
       trackBy={idOf}
       loading={query.isPending}
       loadingText={`Loading ${nouns}`}
-      selectionType="single"
+      {...(select ? { selectionType: 'single' } : {})}
       selectedItems={all.filter((item) => idOf(item) === selected)}
-      onSelectionChange={({ detail }) => { select(detail.selectedItems.map(idOf)[0] ?? ''); }}
+      onSelectionChange={({ detail }) => { select?.(detail.selectedItems.map(idOf)[0] ?? ''); }}
       ariaLabels={{ tableLabel: title, selectionGroupLabel: `Choose a ${noun}`, itemSelectionLabel: (_, item) => nameOf(item) }}
       header={
         <Header

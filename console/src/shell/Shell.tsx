@@ -32,6 +32,11 @@ export function Shell() {
   );
 }
 
+const labels = {
+  navigation: 'Sections', navigationToggle: 'Open navigation', navigationClose: 'Close navigation',
+  tools: 'Help', toolsToggle: 'Open help', toolsClose: 'Close help', notifications: 'Messages',
+};
+
 function Layout() {
   const frame = useFrame();
   const navigate = useNavigate();
@@ -42,6 +47,7 @@ function Layout() {
       <div id="top"><TopBar /></div>
       <AppLayout
         headerSelector="#top"
+        ariaLabels={labels}
         notifications={<Flashes />}
         stickyNotifications
         breadcrumbs={<BreadcrumbGroup items={crumbs} onFollow={(event) => { event.preventDefault(); void navigate(event.detail.href); }} />}

@@ -33,7 +33,7 @@ export default function SignIn() {
           {needs
             ? <SecondStep needs={needs} busy={busy} send={send} />
             : <FirstStep asRoot={asRoot} account={query.get('account') ?? settings.Account} busy={busy} send={send} />}
-          <Button variant="link" onClick={() => { if (needs) restart(); else setAsRoot(!asRoot); }}>{other}</Button>
+          <Box textAlign="center"><Button variant="link" onClick={() => { if (needs) restart(); else setAsRoot(!asRoot); }}>{other}</Button></Box>
         </SpaceBetween>
       </Container>
     </main>
