@@ -9,7 +9,9 @@ import (
 )
 
 // announceExpiry puts the event about the end of a certificate on the bus.
-func announceExpiry(tx *store.Tx, e domain.Expiry) error { return observe.EmitEvent(tx, expiryEvent(e)) }
+func announceExpiry(tx *store.Tx, e domain.Expiry) error {
+	return observe.EmitEvent(tx, expiryEvent(e))
+}
 
 // expiryEvent is the event about the end of a certificate, as ACM sends it ("Amazon EventBridge support for ACM").
 func expiryEvent(e domain.Expiry) observe.BusEvent {
