@@ -78,8 +78,9 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	certificates, err8 := api.NewACM(s.names.custom, tokens)
 	firewall, err9 := api.NewWAF(s.control, tokens)
 	bus, err10 := api.NewEvents(s.events, tokens)
-	return []*api.Service{runner, own, ecr, logs, sts, ids, quotas, trails, certificates, firewall, bus},
-		errors.Join(err0, err1, err2, err3, err4, err5, err6, err7, err8, err9, err10)
+	nets, err11 := api.NewEC2(s.networks, tokens, s.conf.apiHost())
+	return []*api.Service{runner, own, ecr, logs, sts, ids, quotas, trails, certificates, firewall, bus, nets},
+		errors.Join(err11, err0, err1, err2, err3, err4, err5, err6, err7, err8, err9, err10)
 }
 
 // secretSetting is a random key that is made once and kept in the database.
