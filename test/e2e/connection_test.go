@@ -1,11 +1,7 @@
 package e2e
 
 import (
-	"net/http"
-	"net/http/cgi"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,34 +13,6 @@ import (
 	"slipway.dev/slipway/test/rig"
 )
 
-// provider is a source code provider: the repository is public below /public.git and wants a token below /private.git.
-func provider(t *testing.T, g *rig.Git, token string) string {
-	t.Helper()
-	program, err := exec.Command("git", "--exec-path").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	backend := func(prefix string) http.Handler {
-		return &cgi.Handler{
-			Path: filepath.Join(strings.TrimSpace(string(program)), "git-http-backend"), Root: prefix,
-			Env: []string{"GIT_PROJECT_ROOT=" + filepath.Join(g.Dir, ".git"), "GIT_HTTP_EXPORT_ALL=1", "HOME=" + t.TempDir()}, Stderr: os.Stderr,
-		}
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/public.git/", backend("/public.git"))
-	mux.HandleFunc("/private.git/", func(w http.ResponseWriter, r *http.Request) {
-		if _, password, _ := r.BasicAuth(); password != token {
-			w.Header().Set("WWW-Authenticate", `Basic realm="provider"`)
-			http.Error(w, "who are you?", http.StatusUnauthorized)
-			return
-		}
-		backend("/private.git").ServeHTTP(w, r)
-	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
 // TestPrivateRepository: a private repository is deployed with a connection whose handshake was completed, and not without; a public
 // one needs none. The credential appears nowhere.
 //
@@ -54,7 +22,7 @@ func TestPrivateRepository(t *testing.T) {
 	h := theHouse(t)
 	const token = "ghp_0123456789abcdefghij"
 	g := rig.NewGit(t, map[string]string{"server.py": reporter})
-	at := provider(t, g, token)
+	at := rig.Provider(t, g, token)
 	values := &types.CodeConfigurationValues{Runtime: types.RuntimePython311, StartCommand: aws.String("python3 server.py"), RuntimeEnvironmentVariables: map[string]string{"A": "b"}}
 
 	public := h.Create(t, "public-source", rig.CodeSource(at+"/public.git", values), types.ServiceStatusRunning, rig.Small)

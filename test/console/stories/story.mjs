@@ -20,6 +20,7 @@ export async function story(play) {
   const browser = await chromium.launch({ executablePath: told.chromium, args: flags });
   const context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1360, height: 900 }, reducedMotion: 'reduce', colorScheme: 'light' });
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await steady(context);
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   const faults = watch(page);
@@ -35,6 +36,14 @@ export async function story(play) {
     console.error(faults.join('\n'));
     process.exit(1);
   }
+}
+
+/** Fetches in the browser's place: it drops what is under way whenever an interface of the machine comes or goes, as those of instances do. */
+async function steady(context) {
+  await context.route('**/*', async (route) => {
+    const response = await route.fetch({ maxRedirects: 0, timeout: 60_000 }).catch(() => undefined);
+    await (response ? route.fulfill({ response }) : route.abort()).catch(() => {}); // the page may be gone by now
+  });
 }
 
 /** Collects what goes wrong beside the story. */

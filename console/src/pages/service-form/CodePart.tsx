@@ -66,7 +66,7 @@ function ConnectionField({ arn, fault, choose, must }: ConnectionFieldProps) {
         label="Connection to a provider"
         description="The account at the provider that the repository is read with."
         errorText={fault}
-        secondaryControl={<Button onClick={() => { setTask('add'); }}>Add new</Button>}
+        secondaryControl={<Button formAction="none" onClick={() => { setTask('add'); }}>Add new</Button>}
         stretch
       >
         <Select
@@ -92,7 +92,7 @@ function Unfinished({ connection, complete }: { connection: ConnectionSummary; c
     <Alert
       type={refused ? 'error' : 'warning'}
       header={refused ? 'The provider refused the credential' : 'The handshake is not complete'}
-      action={<Button onClick={complete}>Complete handshake</Button>}
+      action={<Button formAction="none" onClick={complete}>Complete handshake</Button>}
     >
       A service can use {connection.ConnectionName} once it is available.
     </Alert>

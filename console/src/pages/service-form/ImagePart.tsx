@@ -28,7 +28,7 @@ export function ImagePart({ form, change, faults }: PartProps) {
         label="Container image URI"
         description="The image as its registry names it. Without a tag it is latest."
         errorText={faults['imageUri']}
-        secondaryControl={isPrivate && <Button onClick={() => { setBrowsing(true); }}>Browse</Button>}
+        secondaryControl={isPrivate && <Button formAction="none" onClick={() => { setBrowsing(true); }}>Browse</Button>}
         stretch
       >
         <Input
