@@ -9,7 +9,7 @@
 // streams in the store are an index that can be made again from them.
 //
 // Events ([EmitEvent]) and audit records ([Record]) are written in the caller's own store transaction: they exist exactly when
-// the change they tell of does.
+// the change they tell of does. Package events below delivers the former.
 //
 // This room knows accounts, groups and streams, never services or operations, and never how AWS spells a request.
 package observe
