@@ -85,7 +85,7 @@ func command(p *program) *cobra.Command {
 	root.SetErr(p.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(p.up(), p.down(), p.status(), p.doctor(), p.deploy(), p.logs(), p.validate(), p.config(), p.account(), p.connection(), p.rootKey(), p.rootPassword(), p.audit(), p.certificate(), p.trust(), p.version())
-	root.AddCommand(p.upgrade(), p.maintenance())
+	root.AddCommand(p.upgrade(), p.maintenance(), p.vpc())
 	root.AddCommand(p.roles()...)
 	return root
 }

@@ -1,15 +1,12 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 )
@@ -39,6 +36,7 @@ func (s *System) serveOperator(ctx context.Context) error {
 		}
 		_ = json.NewEncoder(w).Encode(moved) // who asked may be gone; the work goes on
 	})
+	s.serveInside(mux)
 	return serveHTTP(ctx, l, mux, nil)
 }
 
@@ -69,29 +67,8 @@ func Maintain(ctx context.Context, dataDir, arn string) (moved []string, err err
 	if err != nil {
 		return nil, fmt.Errorf("Slipway is not running over %s", dataDir)
 	}
-	body, err := json.Marshal(maintenanceRequest{Service: arn})
-	if err != nil {
-		return nil, err
-	}
-	client := socketClient(c.operatorSocket())
-	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://control/maintenance", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the control plane: %w", err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, fmt.Errorf("ask the control plane: %w", err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, errors.New(strings.TrimSpace(string(answer)))
-	}
-	return moved, json.Unmarshal(answer, &moved)
+	err = c.askOperator(ctx, http.MethodPost, "/maintenance", maintenanceRequest{Service: arn}, &moved)
+	return moved, err
 }
 
 // operatorSocket is where control is asked for what no API is for.
