@@ -105,19 +105,19 @@ func (b *Bus) leave(k laneKey, l *lane) bool {
 func (b *Bus) next(ctx context.Context, k laneKey, l *lane, now time.Time) (seq int64, again time.Time, err error) {
 	var w waiting
 	err = b.conf.DB.View(ctx, func(tx *store.Tx) error {
-		if w.head, err = readItem(tx, k, `attempts < $6 ORDER BY seq LIMIT 1`, holdTries); err != nil {
+		if w.head, err = readItem(tx, k, mustGoFirst); err != nil {
 			return err
 		}
-		w.aside, err = readItem(tx, k, `attempts >= $6 ORDER BY next, seq LIMIT 1`, holdTries)
+		w.aside, err = readItem(tx, k, setAside)
 		return err
 	})
 	seq, again = choose(w, l.rest, now)
 	return seq, again, err
 }
 
-func readItem(tx *store.Tx, k laneKey, which string, args ...any) (i item, err error) {
+func readItem(tx *store.Tx, k laneKey, which string) (i item, err error) {
 	var next int64
-	_, err = tx.Get(`SELECT seq, next FROM event_deliveries WHERE `+ofLane+` AND `+which, k.args(args...), &i.seq, &next)
+	_, err = tx.Get(`SELECT seq, next FROM event_deliveries WHERE `+ofLane+` AND `+which, k.args(), &i.seq, &next)
 	i.next = store.Time(next)
 	return i, err
 }

@@ -19,9 +19,6 @@ func (f failure) Unwrap() error { return f.err }
 const (
 	firstPause   = time.Second
 	longestPause = 10 * time.Minute
-	// holdTries is how often the oldest event of a target is tried before others may overtake it: a short trouble changes no order, and
-	// an event that the target cannot take does not hold the rest up for a day.
-	holdTries = 4
 )
 
 // pauseAfter is how long to wait after so many failures in a row, from 1: each time twice as long, and by chance up to a half less, so

@@ -17,4 +17,12 @@ var migrations = []string{
 	// matched: the place in the outbox up to which events were held against the rules; rules: how often the rules changed.
 	`CREATE TABLE event_places (name TEXT PRIMARY KEY, value BIGINT NOT NULL)`,
 	`INSERT INTO event_places (name, value) VALUES ('matched', 0), ('rules', 0)`,
+	`CREATE INDEX event_deliveries_aside ON event_deliveries (account, region, rule, target, dead, next, seq) WHERE attempts >= 4`,
 }
+
+// The oldest event of a target is tried four times before others may overtake it: a short trouble changes no order, and an event that the
+// target cannot take does not hold the rest up for a day. The numbers are those of the index above.
+const (
+	mustGoFirst = `attempts < 4 ORDER BY seq LIMIT 1`
+	setAside    = `attempts >= 4 ORDER BY next, seq LIMIT 1`
+)
