@@ -43,6 +43,7 @@ type crossing struct {
 	service  string            // ARN of the service "victim"
 	waf      map[string]string // ARNs of the web ACL and the sets "victim", by kind
 	arns     map[string]string // of the other App Runner resources "victim", by member in lower case
+	ec2      map[string]any    // of the networks "victim", by member
 	caller   iam.AccessKey
 	expired  *aws.Credentials // of a session of the caller
 }
@@ -82,7 +83,7 @@ func newCrossing(t *testing.T) *crossing {
 		brought.Tags = map[string]string{"note": secretOfA}
 		certificate, err = kept.Import(context.Background(), scope, brought)
 		ok(t, err)
-		c.Services = append(c.Services, ecr, logsAPI, trails, acm, x.newEvents(t, db, logs, tokens))
+		c.Services = append(c.Services, ecr, logsAPI, trails, acm, x.newEvents(t, db, logs, tokens), x.openEC2(t))
 		x.services = c.Services
 	})
 	x.dbs = append(x.dbs, x.db)
@@ -193,9 +194,13 @@ func (x *crossing) send(t *testing.T, s *api.Service, operation string, input ma
 	t.Helper()
 	var body string
 	header := http.Header{}
-	if s.API.Protocol == wire.Query {
+	if s.API.Protocol.Form() {
 		form := url.Values{"Action": {operation}, "Version": {s.API.Version}}
-		flatten(form, "", input)
+		if s.API.Protocol == wire.EC2 {
+			ec2Form(s.API, form, "", s.API.Operation(operation).Input, input)
+		} else {
+			flatten(form, "", input)
+		}
 		body = form.Encode()
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	} else {
@@ -334,8 +339,8 @@ func TestEveryOperationAgainstEveryCaller(t *testing.T) {
 					continue
 				}
 				want := c.json
-				if s.API.Protocol == wire.Query {
-					want = "<Code>" + c.query + "</Code>"
+				if s.API.Protocol.Form() {
+					want = "<Code>" + spelt(s, c.query) + "</Code>"
 				}
 				if status != http.StatusForbidden || !strings.Contains(body, want) || strings.Contains(body, secretOfA) {
 					t.Errorf("%s, %s: %d %s, want 403 %s", id, c.name, status, body, want)
@@ -514,6 +519,10 @@ func (x *crossing) sample(a *wire.Service, ref wire.Ref, depth int) any {
 
 // named gives the members that name something their value.
 func (x *crossing) named(a *wire.Service, member string) (any, bool) {
+	if a.Name == "ec2" {
+		v, known := x.ec2[member]
+		return v, known
+	}
 	const root = "arn:aws:iam::" + account
 	if arn := x.arns[strings.ToLower(member)]; arn != "" {
 		return arn, true
