@@ -29,8 +29,8 @@ export function TagsEditor({ tags, set, most, faultAt }: Props) {
       onAddButtonClick={() => { set([...tags, { key: '', value: '' }]); }}
       onRemoveButtonClick={({ detail }) => { set(tags.filter((_, i) => i !== detail.itemIndex)); }}
       definition={[
-        { label: 'Key', errorText: (_, i) => faultAt?.(i, 'key'), control: (t, i) => <Input value={t.key} onChange={({ detail }) => { change(i, { key: detail.value }); }} /> },
-        { label: <>Value <i>- optional</i></>, errorText: (_, i) => faultAt?.(i, 'value'), control: (t, i) => <Input value={t.value} onChange={({ detail }) => { change(i, { value: detail.value }); }} /> },
+        { label: 'Key', errorText: (_, i) => faultAt?.(i, 'key'), control: (t, i) => <Input value={t.key} autoComplete={false} onChange={({ detail }) => { change(i, { key: detail.value }); }} /> },
+        { label: <>Value <i>- optional</i></>, errorText: (_, i) => faultAt?.(i, 'value'), control: (t, i) => <Input value={t.value} autoComplete={false} onChange={({ detail }) => { change(i, { value: detail.value }); }} /> },
       ]}
     />
   );

@@ -37,6 +37,9 @@ const labels = {
   tools: 'Help', toolsToggle: 'Open help', toolsClose: 'Close help', notifications: 'Messages',
 };
 
+/** The bar stays where the page scrolls beneath it. */
+const above = { position: 'sticky', top: 0, zIndex: 1002 } as const;
+
 function Layout() {
   const frame = useFrame();
   const navigate = useNavigate();
@@ -44,7 +47,7 @@ function Layout() {
   const crumbs = [{ text: 'App Runner', href: '/' }, ...frame.page.crumbs];
   return (
     <>
-      <div id="top"><TopBar /></div>
+      <div id="top" style={above}><TopBar /></div>
       <AppLayout
         headerSelector="#top"
         ariaLabels={labels}

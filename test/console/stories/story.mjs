@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -76,6 +76,7 @@ export async function picture(page, name) {
 /** Signs in as the user the test made. */
 export async function signIn(page, where = '/') {
   await page.goto(`${told.url}/console${where}`);
+  await page.getByLabel('Account').fill(told.account);
   await page.getByLabel('User name').fill(told.user);
   await page.getByLabel('Password').fill(told.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
@@ -105,11 +106,15 @@ async function look(page) {
 
 let text;
 async function source() {
-  const { readFile } = await import('node:fs/promises');
   text ??= await readFile(axe, 'utf8');
   return text;
 }
 
 export function equal(what, got, want) {
   if (got !== want) throw new Error(`${what}: ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+}
+
+/** Leaves the test what the story found out. */
+export async function tell(found) {
+  await writeFile(path.join(told.downloads, 'found.json'), JSON.stringify(found));
 }

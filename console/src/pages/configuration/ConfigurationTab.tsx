@@ -44,10 +44,10 @@ export function ConfigurationTab({ service }: { service: Service }) {
 /** The networking of a service that exists: the endpoint of a private one may still be on its way. */
 function Networking({ form, serviceArn }: { form: ServiceForm; serviceArn: string }) {
   return (
-    <>
+    <SpaceBetween size="l">
       <NetworkingSummary form={form} />
       {!form.ingress.public && <IngressDetails serviceArn={serviceArn} />}
-    </>
+    </SpaceBetween>
   );
 }
 

@@ -27,7 +27,7 @@ interface Props {
   place: Place;
   set: (place: Place) => void;
   faults: Faults;
-  /** The VPC cannot be changed. */
+  /** The place is there already: its VPC cannot be changed, and it has at least one group. */
   fixedVpc?: boolean;
   /** What the subnets are for. */
   advice: string;
@@ -61,7 +61,10 @@ export function NetworkFields({ place, set, faults, fixedVpc, advice }: Props) {
           onChange={({ detail }) => { set({ ...place, subnets: detail.selectedOptions.map((o) => o.value ?? '') }); }}
         />
       </FormField>
-      <FormField label={<>Security groups <i>- optional</i></>} description="None: the default group of the VPC." errorText={faults['groups']} stretch>
+      <FormField
+        label={fixedVpc ? 'Security groups' : <>Security groups <i>- optional</i></>} description={fixedVpc ? 'They decide who may connect.' : 'None: the default group of the VPC.'}
+        errorText={faults['groups']} stretch
+      >
         <Multiselect
           disabled={place.vpcId === ''} options={groupOptions} selectedOptions={chosen(groupOptions, place.groups)} placeholder="Choose security groups" empty="No security groups" filteringType="auto" filteringAriaLabel="Find"
           deselectAriaLabel={(o) => `Remove the security group ${o.label ?? ''}`} {...loading(groups)}

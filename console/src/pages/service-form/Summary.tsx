@@ -85,7 +85,7 @@ export function ServiceSummary({ form, networking }: { form: ServiceForm; networ
           { label: 'Web ACL', value: form.webAclArn === '' ? 'None' : aclName(form.webAclArn) },
         ]}
       />
-      {networking ?? <NetworkingSummary form={form} />}
+      {networking ?? <NetworkingSummary form={form} planned />}
       {settingsAreHere(form) && <VariablesSummary form={form} />}
       <ExtrasSummary form={form} />
       <TagsSummary form={form} />
@@ -121,13 +121,14 @@ function healthWords({ health }: ServiceForm): string {
   return `${what}; timeout ${health.timeout} s, interval ${health.interval} s, unhealthy ${health.unhealthyThreshold}, healthy ${health.healthyThreshold}`;
 }
 
-/** Where requests come from and go to. */
-export function NetworkingSummary({ form }: { form: ServiceForm }) {
+/** Where requests come from and go to; planned: the service is not there yet. */
+export function NetworkingSummary({ form, planned }: { form: ServiceForm; planned?: boolean }) {
   const { ingress, egress } = form;
   return (
     <Pairs
       items={[
-        { label: 'Incoming traffic', value: ingress.public ? 'Public endpoint' : `Private endpoint: ${orDash(ingress.vpcEndpointId)} in ${orDash(ingress.vpcId)}` },
+        { label: 'Incoming traffic', value: ingress.public ? 'Public endpoint' : 'Private endpoint' },
+        ...(planned && !ingress.public ? [{ label: 'VPC interface endpoint', value: `${ingress.vpcEndpointId} in ${ingress.vpcId}` }] : []),
         { label: 'Outgoing traffic', value: egress.type === 'VPC' ? `Custom VPC: ${resourceName(egress.connectorArn)}` : 'Public access' },
         { label: 'IP addresses', value: ingress.addresses === 'DUAL_STACK' ? 'Dual stack' : 'IPv4' },
       ]}
