@@ -77,11 +77,7 @@ func ruleOut(r events.Rule) wire.Rule {
 // eventsPage cuts one page out of a listing.
 func eventsPage[T any](e *eventsAPI, c Call, operation string, all []T, name func(T) string, params any, limit *int32, token *string) ([]T, *string, error) {
 	l := listing{scope: c.Scope, operation: "events/" + operation, params: params}
-	list, next, err := page(e.tokens, l, all, func(v T) position { return position{Name: name(v)} }, limit, token)
-	if err != nil {
-		return nil, nil, apprunner.Errorf(events.CodeValidation, "%w", err)
-	}
-	return list, next, nil
+	return pageByName(e.tokens, l, events.CodeValidation, all, name, limit, token)
 }
 
 func (e *eventsAPI) listRules(ctx context.Context, c Call, in *wire.ListRulesRequest) (*wire.ListRulesResponse, error) {

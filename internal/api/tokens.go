@@ -125,6 +125,15 @@ func page[T any](t *Tokens, l listing, items []T, at func(T) position, limit *in
 	return list, next, nil
 }
 
+// pageByName is page for items that go by a name. A token that is not good is refused with the code of the service.
+func pageByName[T any](t *Tokens, l listing, code apprunner.Code, items []T, name func(T) string, limit *int32, token *string) ([]T, *string, error) {
+	list, next, err := page(t, l, items, func(e T) position { return position{Name: name(e)} }, limit, token)
+	if err != nil {
+		return nil, nil, apprunner.Errorf(code, "%w", err)
+	}
+	return list, next, nil
+}
+
 // byRevision is the position of a revision in a listing that goes by name and then by revision, newest first.
 func byRevision(name string, revision int) position {
 	return position{Name: fmt.Sprintf("%s %010d", name, math.MaxInt32-revision)}

@@ -164,11 +164,7 @@ func wafTags(in []wire.Tag) []apprunner.Tag {
 // wafPage cuts one page out of a list of entities.
 func wafPage[T any](w *wafAPI, c Call, operation string, all []T, id func(T) string, limit *int32, marker *string) ([]T, *string, error) {
 	l := listing{scope: c.Scope, operation: "wafv2/" + operation, params: limit}
-	list, next, err := page(w.tokens, l, all, func(v T) position { return position{Name: id(v)} }, limit, marker)
-	if err != nil {
-		return nil, nil, apprunner.Errorf(webacl.CodeInvalidParameter, "%w", err)
-	}
-	return list, next, nil
+	return pageByName(w.tokens, l, webacl.CodeInvalidParameter, all, id, limit, marker)
 }
 
 func recordID(r webacl.Record) string { return r.ID }
