@@ -75,8 +75,12 @@ func Open(ctx context.Context, c Config) (*Bus, error) {
 		c.MaxWaiting = maxWaiting
 	}
 	b := &Bus{conf: c, hooks: map[string]*webhook{}, slots: make(chan struct{}, atOnce), lanes: map[laneKey]*lane{}, told: map[string]bool{}}
+	rooms := map[string]chan struct{}{} // by URL
 	for arn, e := range c.Endpoints {
-		hook, err := newWebhook(e, c.Transport, c.Now)
+		if rooms[e.URL] == nil {
+			rooms[e.URL] = make(chan struct{}, hookAtOnce)
+		}
+		hook, err := newWebhook(e, c.Transport, c.Now, rooms[e.URL])
 		if err != nil {
 			return nil, err
 		}

@@ -57,11 +57,11 @@ type webhook struct {
 	url    string
 	secret []byte
 	client *http.Client
-	slots  chan struct{}
+	slots  chan struct{} // shared by all that send to the URL
 	now    func() time.Time
 }
 
-func newWebhook(e Endpoint, transport http.RoundTripper, now func() time.Time) (*webhook, error) {
+func newWebhook(e Endpoint, transport http.RoundTripper, now func() time.Time, slots chan struct{}) (*webhook, error) {
 	if err := e.Check(); err != nil {
 		return nil, fmt.Errorf("events: the address of a web hook: %w", err)
 	}
@@ -70,7 +70,7 @@ func newWebhook(e Endpoint, transport http.RoundTripper, now func() time.Time) (
 		return nil, err
 	}
 	return &webhook{
-		url: e.URL, secret: secret, slots: make(chan struct{}, hookAtOnce), now: now,
+		url: e.URL, secret: secret, slots: slots, now: now,
 		client: &http.Client{Transport: transport, Timeout: hookTimeout, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // the operator named this URL, and no other
 		}},
