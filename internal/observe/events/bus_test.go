@@ -400,13 +400,18 @@ func TestDisabledAndForeignRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	foreign := apprunner.Scope{Account: "999999999999", Region: "us-east-1"}
-	if err := h.PutRule(t.Context(), Rule{Scope: foreign, Name: "r", Pattern: `{"source":["aws.apprunner"]}`, Enabled: true}); err != nil {
+	if err := h.PutRule(t.Context(), Rule{Scope: foreign, Name: "r", Pattern: `{"source":["aws.apprunner","my.app"]}`, Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.PutTargets(t.Context(), foreign, "r", []Target{{ID: "a", ARN: topic}}); err != nil {
 		t.Fatal(err)
 	}
 	h.emit("aws.apprunner", 0, 1)
+	// A rule of another account sends nothing to what is this account's.
+	if made, err := h.PutEvents(t.Context(), foreign, []Entry{{Source: "my.app", DetailType: "T", Detail: `{"N":9}`}}); err != nil || made[0].Code != "" {
+		t.Fatal(made, err)
+	}
+	eventually(t, "the event of the other account", func() bool { return h.stats().Unserved == 1 })
 	h.rule("on", `{"source":["aws.last"]}`, Target{ID: "a", ARN: topic})
 	h.emit("aws.last", 5, 6)
 	eventually(t, "the last event", func() bool { return h.stats().Delivered == 1 })

@@ -100,7 +100,7 @@ func (b *Bus) enter(ctx context.Context, k laneKey) (leave func(), ok bool) {
 // hookOf is the room of the web hook that a queue leads to; nil for other targets.
 func (b *Bus) hookOf(ctx context.Context, k laneKey) (room chan struct{}) {
 	_, t, err := b.targetOf(ctx, k)
-	if hook := b.hooks[(delivery{lane: k, target: t}).arn()]; err == nil && hook != nil {
+	if hook := b.hook(k.Scope, (delivery{lane: k, target: t}).arn()); err == nil && hook != nil {
 		return hook.slots
 	}
 	return nil
@@ -165,7 +165,7 @@ func (b *Bus) send(ctx context.Context, d delivery) error {
 	if group, is := logGroup(d.lane.Scope, d.arn()); is {
 		return b.writeLog(ctx, d, group, body)
 	}
-	hook := b.hooks[d.arn()]
+	hook := b.hook(d.lane.Scope, d.arn())
 	if hook == nil {
 		return failure{err: errors.New("the setting event-targets gives no address for its ARN any more"), final: true}
 	}

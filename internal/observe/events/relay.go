@@ -164,7 +164,7 @@ func (b *Bus) tellUnserved(r Rule, t Target) {
 	b.count.unserved.Add(1)
 	if key := r.ARN() + " " + t.ARN; !b.told[key] {
 		b.told[key] = true
-		b.conf.Log.Warn("an event matched a rule, but nothing is sent to its target: the setting event-targets gives no address for its ARN",
+		b.conf.Log.Warn("an event matched a rule, but nothing is sent to its target: the setting event-targets gives no address for its ARN, or it is of another account",
 			"rule", r.ARN(), "target_id", t.ID, "target", t.ARN)
 	}
 }

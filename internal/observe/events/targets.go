@@ -41,7 +41,7 @@ func (b *Bus) PutTargets(ctx context.Context, sc apprunner.Scope, rule string, t
 func (b *Bus) warnOfUnserved(sc apprunner.Scope, rule string, targets []Target) {
 	for _, t := range targets {
 		if !b.serves(sc, t.ARN) {
-			b.conf.Log.Warn("the target of a rule is kept, but nothing is sent to it: the setting event-targets gives no address for its ARN",
+			b.conf.Log.Warn("the target of a rule is kept, but nothing is sent to it: the setting event-targets gives no address for its ARN, or it is of another account",
 				"rule", RuleARN(sc, rule), "target_id", t.ID, "target", t.ARN)
 		}
 	}
@@ -50,7 +50,17 @@ func (b *Bus) warnOfUnserved(sc apprunner.Scope, rule string, targets []Target) 
 // serves tells whether events can be sent to an ARN: that of a log group of the same account and region, or of a web hook.
 func (b *Bus) serves(sc apprunner.Scope, arn string) bool {
 	_, isGroup := logGroup(sc, arn)
-	return isGroup || b.hooks[arn] != nil
+	return isGroup || b.hook(sc, arn) != nil
+}
+
+// hook is the web hook that stands for an ARN; nil when there is none, or when the ARN is of another account: nobody sends events into
+// what is somebody else's.
+func (b *Bus) hook(sc apprunner.Scope, arn string) *webhook {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) == 6 && parts[4] != "" && parts[4] != sc.Account {
+		return nil
+	}
+	return b.hooks[arn]
 }
 
 // logGroup is the name in the ARN of a log group of a scope.
