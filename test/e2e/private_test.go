@@ -17,9 +17,6 @@ import (
 func TestPrivateService(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
-	reach := func(public bool) *types.NetworkConfiguration {
-		return &types.NetworkConfiguration{IngressConfiguration: &types.IngressConfiguration{IsPubliclyAccessible: public}}
-	}
 	s := h.Create(t, "inside-only", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small, func(in *apprunner.CreateServiceInput) {
 		in.NetworkConfiguration = reach(false)
 	})

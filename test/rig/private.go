@@ -1,0 +1,130 @@
+package rig
+
+import (
+	"encoding/json"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// VPC is a network with an endpoint for private services in two of its three subnets, made with the stock AWS CLI.
+type VPC struct {
+	House              *House
+	ID                 string
+	Subnets            []string // two with an endpoint's interface, and one without
+	Group, EndpointID  string   // of the endpoint: HTTPS may come in from the whole VPC
+	Regional, ZoneName string   // names of the endpoint, the second one of the first subnet's zone
+	Addresses          []netip.Addr
+}
+
+// AWSText runs the AWS CLI and returns one value of the answer, which query names.
+func (h *House) AWSText(t testing.TB, query string, args ...string) string {
+	t.Helper()
+	out, err := h.AWS(append(args, "--query", query)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal([]byte(out), &v); err != nil {
+		t.Fatalf("aws %s: %v in %s", strings.Join(args, " "), err, out)
+	}
+	text, _ := v.(string)
+	return text
+}
+
+// NewVPC makes a VPC and waits until its endpoint is available. What it makes goes with the installation.
+func (h *House) NewVPC(t testing.TB, cidr string) VPC {
+	t.Helper()
+	p := netip.MustParsePrefix(cidr)
+	v := VPC{House: h, ID: h.AWSText(t, "Vpc.VpcId", "ec2", "create-vpc", "--cidr-block", cidr)}
+	for n, zone := range []string{"a", "b", "c"} {
+		b := p.Addr().As4()
+		b[2] += byte(n)
+		block := netip.PrefixFrom(netip.AddrFrom4(b), 24).String()
+		v.Subnets = append(v.Subnets, h.AWSText(t, "Subnet.SubnetId", "ec2", "create-subnet", "--vpc-id", v.ID, "--cidr-block", block, "--availability-zone", h.Env["AWS_REGION"]+zone))
+	}
+	v.Group = h.AWSText(t, "GroupId", "ec2", "create-security-group", "--vpc-id", v.ID, "--group-name", "endpoint", "--description", "HTTPS from the VPC")
+	v.Allow(t, "authorize-security-group-ingress", cidr)
+	v.EndpointID = h.AWSText(t, "VpcEndpoint.VpcEndpointId", "ec2", "create-vpc-endpoint", "--vpc-endpoint-type", "Interface", "--vpc-id", v.ID,
+		"--service-name", "com.amazonaws."+h.Env["AWS_REGION"]+".apprunner.requests", "--subnet-ids", v.Subnets[0], v.Subnets[1], "--security-group-ids", v.Group, "--no-private-dns-enabled")
+	v.await(t)
+	return v
+}
+
+// Allow lets HTTPS from an address range in or, with the revoking command, out again.
+func (v VPC) Allow(t testing.TB, command, cidr string) {
+	t.Helper()
+	if _, err := v.House.AWS("ec2", command, "--group-id", v.Group, "--protocol", "tcp", "--port", "443", "--cidr", cidr); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await waits until the endpoint is available, and reads its names and addresses.
+func (v *VPC) await(t testing.TB) {
+	t.Helper()
+	type endpoint struct {
+		State               string
+		NetworkInterfaceIds []string
+		DnsEntries          []struct{ DnsName string }
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		out, err := v.House.AWS("ec2", "describe-vpc-endpoints", "--vpc-endpoint-ids", v.EndpointID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct{ VpcEndpoints []endpoint }
+		if err := json.Unmarshal([]byte(out), &answer); err != nil || len(answer.VpcEndpoints) != 1 {
+			t.Fatal(err, out)
+		}
+		e := answer.VpcEndpoints[0]
+		if e.State == "available" && len(e.DnsEntries) == 3 {
+			v.Regional, v.ZoneName = e.DnsEntries[0].DnsName, e.DnsEntries[1].DnsName
+			v.readAddresses(t, e.NetworkInterfaceIds)
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the endpoint is not available: %s", out)
+		}
+	}
+}
+
+func (v *VPC) readAddresses(t testing.TB, interfaces []string) {
+	t.Helper()
+	out, err := v.House.AWS(append([]string{"ec2", "describe-network-interfaces", "--query", "NetworkInterfaces[].PrivateIpAddress", "--network-interface-ids"}, interfaces...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(out), &v.Addresses); err != nil {
+		t.Fatal(err, out)
+	}
+}
+
+// Exec is `slipway vpc exec` in the subnet without an interface of the endpoint: what the command prints, and its exit code.
+func (v VPC) Exec(t testing.TB, args ...string) (string, int) {
+	t.Helper()
+	bin, err := Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "timeout", append([]string{"60", bin, "vpc", "exec", "--data-dir", v.House.Dir, "--subnet", v.Subnets[2], "--"}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// Curl asks for a page inside the VPC and returns the status that curl saw, "000" for none, and all it printed. more are options.
+func (v VPC) Curl(t testing.TB, url string, more ...string) (status, text string) {
+	t.Helper()
+	text, _ = v.Exec(t, append([]string{"curl", "-sS", "--max-time", "10", "--cacert", v.House.Env["SLIPWAY_CA"], "-w", "\n%{http_code}", url}, more...)...)
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for _, line := range lines {
+		if len(line) == 3 && strings.Trim(line, "0123456789") == "" {
+			status = line
+		}
+	}
+	return status, text
+}
