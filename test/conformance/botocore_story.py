@@ -17,6 +17,10 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+sys.dont_write_bytecode = True  # beside the sources
+
+from botocore_networks import networks  # noqa: E402
+
 served = json.loads(sys.stdin.read() or "{}") or {}
 faults, called = [], set()
 run = uuid.uuid4().hex[:8]  # names of this run, for endpoints that keep things
@@ -58,6 +62,14 @@ def shape_json(where, shape, value):
         fault(f"{where}: {kind} is sent as {value!r}")
 
 
+# What EC2 says where its model lists other words.
+SAID_OTHERWISE = {
+    ("ec2:DescribeInternetGateways.InternetGateways[].Attachments[].State", "available"),
+    ("ec2:CreateVpcEndpoint.VpcEndpoint.State", "available"), ("ec2:CreateVpcEndpoint.VpcEndpoint.State", "pending"),
+    ("ec2:DescribeVpcEndpoints.VpcEndpoints[].State", "available"), ("ec2:DescribeVpcEndpoints.VpcEndpoints[].State", "pending"),
+}
+
+
 def local(element):
     return element.tag.rsplit("}", 1)[-1]
 
@@ -66,6 +78,7 @@ def shape_xml(where, shape, element):
     kind = shape.type_name
     if kind == "structure":
         known = {m.serialization.get("name", n): m for n, m in shape.members.items()}
+        spelt = {m.serialization.get("name", n): n for n, m in shape.members.items()}
         seen = set()
         for child in element:
             name = local(child)
@@ -73,7 +86,7 @@ def shape_xml(where, shape, element):
             if name not in known:
                 fault(f"{where}: member {name} is not in the model")
             else:
-                shape_xml(f"{where}.{name}", known[name], child)
+                shape_xml(f"{where}.{spelt[name]}", known[name], child)
         for name in shape.required_members:
             if name not in seen:
                 fault(f"{where}: required member {name} is missing")
@@ -85,7 +98,7 @@ def shape_xml(where, shape, element):
             shape_xml(where + "[]", shape.member, child)
     elif kind == "string":
         enum = getattr(shape, "enum", None)
-        if enum and (element.text or "") not in enum:
+        if enum and (element.text or "") not in enum and (where, element.text) not in SAID_OTHERWISE:
             fault(f"{where}: {element.text} is none of {enum}")
 
 
@@ -105,11 +118,23 @@ def judge(operation_model, http, **_):
             elif out.required_members:
                 fault(f"{where}: no result")
         return
+    if operation_model.service_model.metadata["protocol"] == "ec2":
+        return judge_ec2(where, operation_model, ET.fromstring(http["body"]))
     body = json.loads(http["body"] or b"{}")
     if out is not None:
         shape_json(where, out, body)
     elif body:
         fault(f"{where}: an answer where there is none: {body}")
+
+
+def judge_ec2(where, operation_model, root):
+    heads = [c for c in root if local(c) == "requestId"]
+    if local(root) != operation_model.name + "Response" or len(heads) != 1:
+        fault(f"{where}: envelope {local(root)} with {len(heads)} request ids")
+    for head in heads:
+        root.remove(head)
+    if operation_model.output_shape is not None:
+        shape_xml(where, operation_model.output_shape, root)
 
 
 class Client:
@@ -151,7 +176,7 @@ class Client:
         names = {v: k for k, v in self.client.meta.method_to_api_mapping.items()}
         found = []
         paginator = self.client.get_paginator(names[operation])
-        size = {"PageSize": 2} if paginator._limit_key else {}
+        size = {"PageSize": 5 if self.service == "ec2" else 2} if paginator._limit_key else {}
         for page in paginator.paginate(PaginationConfig=size, **params):
             found += page[key]
         called.add((self.service, operation))
@@ -437,7 +462,8 @@ def runner():
 
 for story in (identities, registry, logs, trails, runner):
     story()
-for api in ("iam", "sts", "ecr", "logs", "cloudtrail"):
+networks(sys.modules[__name__])
+for api in ("iam", "sts", "ecr", "logs", "cloudtrail", "ec2"):
     for operation in served.get(api, []):
         if (api, operation) not in called:
             fault(f"{api}:{operation} is served, but the story does not call it")

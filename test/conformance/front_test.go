@@ -23,6 +23,7 @@ import (
 	"slipway.dev/slipway/internal/control"
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/network"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/store"
 )
@@ -91,8 +92,11 @@ func services(t *testing.T, db *store.DB, ids *iam.Directory, dir string) []*api
 	logsAPI, err4 := api.NewLogs(logs)
 	identity, err5 := api.NewIAM(api.IAMConfig{Directory: ids})
 	sts, err6 := api.NewSTS(ids)
-	check(t, errors.Join(err1, err2, err3, err4, err5, err6))
-	return []*api.Service{runner, quotas, ecr, logsAPI, identity, sts}
+	nets, err7 := network.Open(t.Context(), network.Config{DB: db})
+	check(t, err7)
+	ec2, err7 := api.NewEC2(nets, tokens, "api.apprunner.localhost")
+	check(t, errors.Join(err1, err2, err3, err4, err5, err6, err7))
+	return []*api.Service{runner, quotas, ecr, logsAPI, identity, sts, ec2}
 }
 
 func runAudit(t *testing.T, db *store.DB, dir string) *observe.Audit {
