@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // versionRange is an npm version range in disjunctive form: a version fits when it fits all bounds of one alternative.
@@ -31,10 +32,15 @@ const (
 )
 
 var (
-	hyphenRange  = regexp.MustCompile(`^\s*` + rangeText + `\s+-\s+` + rangeText + `\s*$`)
-	simpleRange  = regexp.MustCompile(`^(<=|>=|<|>|=|~>?|\^)?` + rangeText + `$`)
-	operatorGlue = regexp.MustCompile(`(<=|>=|<|>|=|~>?|\^)\s+`)
+	hyphenRange  = lazily(`^\s*` + rangeText + `\s+-\s+` + rangeText + `\s*$`)
+	simpleRange  = lazily(`^(<=|>=|<|>|=|~>?|\^)?` + rangeText + `$`)
+	operatorGlue = lazily(`(<=|>=|<|>|=|~>?|\^)\s+`)
 )
+
+// lazily compiles an expression when it is first needed: most processes never build anything.
+func lazily(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // parseRange reads a range as npm's node-semver does: alternatives by ||, hyphen ranges, x-ranges, ~ and ^.
 func parseRange(text string) (versionRange, error) {
@@ -55,7 +61,7 @@ func parseRange(text string) (versionRange, error) {
 
 func parseAlternative(text string) ([]bound, error) {
 	bounds := []bound{}
-	if m := hyphenRange.FindStringSubmatch(text); m != nil {
+	if m := hyphenRange().FindStringSubmatch(text); m != nil {
 		low, okLow := newPartial(m[1:5])
 		high, okHigh := newPartial(m[5:9])
 		if !okLow || !okHigh {
@@ -63,9 +69,9 @@ func parseAlternative(text string) ([]bound, error) {
 		}
 		return append(low.from(), high.through()...), nil
 	}
-	text = operatorGlue.ReplaceAllString(strings.TrimSpace(text), "$1")
+	text = operatorGlue().ReplaceAllString(strings.TrimSpace(text), "$1")
 	for field := range strings.FieldsSeq(text) {
-		m := simpleRange.FindStringSubmatch(field)
+		m := simpleRange().FindStringSubmatch(field)
 		if m == nil {
 			return nil, fmt.Errorf("%q is not a version range", field)
 		}

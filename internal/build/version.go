@@ -3,7 +3,6 @@ package build
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +22,8 @@ func isNode(r apprunner.Runtime) bool { return strings.HasPrefix(string(r), "NOD
 
 // Corretto's own version numbers have leading zeros.
 var (
-	lockText     = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*$`)
-	correttoLock = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9})*$`)
+	lockText     = lazily(`^(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*$`)
+	correttoLock = lazily(`^[0-9]{1,9}(\.[0-9]{1,9})*$`)
 )
 
 // lockForm describes the version locks of a runtime and how many parts they have at most.
@@ -45,7 +44,7 @@ func checkLock(runtime apprunner.Runtime, text string) string {
 	if strings.HasPrefix(string(runtime), "CORRETTO_") {
 		pattern = correttoLock
 	}
-	if !pattern.MatchString(text) || strings.Count(text, ".") >= parts {
+	if !pattern().MatchString(text) || strings.Count(text, ".") >= parts {
 		return "allowed is " + form + " in numbers, or latest"
 	}
 	line, known := majorLines[runtime]

@@ -30,8 +30,8 @@ func userPrincipal(u User) Principal {
 }
 
 var (
-	nameForm = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
-	pathForm = regexp.MustCompile(`^(/|/[\x21-\x7e]{1,510}/)$`)
+	nameForm = form{regexp.MustCompile(`^[\w+=,.@-]+$`), 1, 128}
+	pathForm = form{regexp.MustCompile(`^(/|/[\x21-\x7e]+/)$`), 1, 512}
 )
 
 // checkEntity validates the name of a new entity, at most max characters long, and its path; it fills in the default path.

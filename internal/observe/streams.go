@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -33,7 +34,7 @@ type StreamsQuery struct {
 
 // CreateStream makes an empty stream in a group that exists. It fails with CodeAlreadyExists.
 func (l *Logs) CreateStream(ctx context.Context, scope apprunner.Scope, group, name string) error {
-	if !streamName.MatchString(name) {
+	if utf8.RuneCountInString(name) > maxName || !streamName.MatchString(name) {
 		return invalidf("%q is not a log stream name: 1 to 512 characters without ':' and '*' are allowed", name)
 	}
 	l.creating.Lock()
