@@ -53,7 +53,8 @@ generate: ## regenerate the wire packages from spec/models
 	$(GO) generate ./...
 
 e2e: deps build ## the long end-to-end suite
-	@command -v testssl >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends testssl.sh >/dev/null; }
+	@{ command -v testssl && command -v slowhttptest && /usr/bin/python3 -c 'import grpc'; } >/dev/null 2>&1 || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends testssl.sh slowhttptest python3-grpcio >/dev/null; }
 	$(GO) test -tags e2e -count=1 -timeout 60m -v ./test/e2e/... ./test/conformance/...
 
 conformance: deps build ## every action through the AWS CLI, botocore, the Go SDK and the SDK for JavaScript

@@ -51,7 +51,7 @@ func (c Config) apiNames() []string {
 	names := append([]string{}, c.APINames...)
 	if host, _, err := net.SplitHostPort(c.APIAddr); err == nil {
 		if a, err := netip.ParseAddr(host); err == nil {
-			for _, a := range reachable(a) {
+			for _, a := range c.reachable(a) {
 				names = append(names, a.String())
 			}
 		} else if host != "" {
@@ -61,12 +61,12 @@ func (c Config) apiNames() []string {
 	return append(names, "localhost", "127.0.0.1")
 }
 
-// apiPermits are the names beyond its own that the local CA may speak for, where it makes the API's certificate.
-func (c Config) apiPermits() []string {
+// apiPermits are those of the API's names that the local CA may speak for: all, where it makes the API's certificate.
+func (c Config) apiPermits(names []string) []string {
 	if !c.apiTLS() || c.APICert != "" {
 		return nil
 	}
-	return c.apiNames()
+	return names
 }
 
 // apiServerTLS is the configuration of the API listener.
@@ -81,7 +81,7 @@ func (s *System) apiServerTLS() *tls.Config {
 
 // ownCertificate is one of the local CA, which keeps it fresh.
 func (s *System) ownCertificate(ctx context.Context) (*tls.Certificate, error) {
-	cert, key, err := s.names.ca.Certificate(ctx, s.conf.apiNames())
+	cert, key, err := s.names.ca.Certificate(ctx, s.names.api)
 	if err != nil {
 		return nil, err
 	}

@@ -33,9 +33,12 @@ type names struct {
 	network   *network.Network
 	inside    atomic.Pointer[insideNames]
 	server    *domain.Nameserver // set before anything runs
-	custom    *domain.Certificates
-	proofs    domain.Proofs
-	zone      domain.NameserverConfig
+	// api is what the API's own certificate is for, as it was at the start: the authority speaks for these and no others, and addresses
+	// come and go.
+	api    []string
+	custom *domain.Certificates
+	proofs domain.Proofs
+	zone   domain.NameserverConfig
 
 	// What refresh alone knows: the names that validation records lead to, and of which version of the associations.
 	proofNames   map[string]bool
@@ -44,8 +47,9 @@ type names struct {
 
 func (s *System) openNames(ctx context.Context) (err error) {
 	n := &names{db: s.db, network: s.networks, suffix: s.conf.Domain, region: s.conf.Region}
+	n.api = s.conf.apiNames()
 	n.ca, err = domain.OpenCA(domain.CAConfig{
-		Dir: s.conf.path("ca"), Export: s.conf.CAFile(), Name: "Slipway at " + s.conf.APIAddr, Permit: append([]string{s.conf.Domain}, s.conf.apiPermits()...),
+		Dir: s.conf.path("ca"), Export: s.conf.CAFile(), Name: "Slipway at " + s.conf.APIAddr, Permit: append([]string{s.conf.Domain}, s.conf.apiPermits(n.api)...),
 		OnRenew: func([]string) { s.db.Wake() }, Log: s.log,
 	})
 	if err != nil {
@@ -63,7 +67,7 @@ func (s *System) openNames(ctx context.Context) (err error) {
 		return fmt.Errorf("--https-addr %s: %w", s.conf.HTTPSAddr, err)
 	}
 	n.zone = domain.NameserverConfig{
-		Suffix: s.conf.Domain, Also: []string{endpointDomain}, Addresses: reachable(at.Addr()), Names: &n.directory, Log: s.log,
+		Suffix: s.conf.Domain, Also: []string{endpointDomain}, Addresses: s.conf.reachable(at.Addr()), Names: &n.directory, Log: s.log,
 	}
 	if s.conf.PublicAddress != "" {
 		addresses, name, err := publicAddress(s.conf.PublicAddress)
@@ -78,8 +82,9 @@ func (s *System) openNames(ctx context.Context) (err error) {
 	return n.refresh(ctx)
 }
 
-// reachable is where clients find a listener: its own address, or, when it listens on all of them, those of this machine.
-func reachable(a netip.Addr) []netip.Addr {
+// reachable is where clients find a listener: its own address, or, when it listens on all of them, those of this machine but for those
+// that only instances see.
+func (c Config) reachable(a netip.Addr) []netip.Addr {
 	if !a.IsUnspecified() {
 		return []netip.Addr{a}
 	}
@@ -87,10 +92,11 @@ func reachable(a netip.Addr) []netip.Addr {
 	if err != nil {
 		return nil
 	}
+	instances, _ := netip.ParsePrefix(c.NetworkPool) // a setting that is no network was refused
 	var list []netip.Addr
 	for _, n := range own {
 		p, err := netip.ParsePrefix(n.String())
-		if err == nil && p.Addr().IsGlobalUnicast() && !p.Addr().Is6() {
+		if err == nil && p.Addr().IsGlobalUnicast() && !p.Addr().Is6() && !instances.Contains(p.Addr()) {
 			list = append(list, p.Addr())
 		}
 	}

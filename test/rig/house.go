@@ -188,6 +188,9 @@ func (h *House) Load() error {
 		Region: h.Env["AWS_REGION"], BaseEndpoint: aws.String(h.Env["AWS_ENDPOINT_URL"]),
 		Credentials: credentials.NewStaticCredentialsProvider(h.Env["AWS_ACCESS_KEY_ID"], h.Env["AWS_SECRET_ACCESS_KEY"], ""),
 	}
+	if strings.HasPrefix(h.Env["AWS_ENDPOINT_URL"], "https:") {
+		conf.HTTPClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: h.TLS()}}
+	}
 	h.Apps, h.Logs, h.ECR = apprunner.NewFromConfig(conf), cloudwatchlogs.NewFromConfig(conf), ecr.NewFromConfig(conf)
 	return nil
 }
