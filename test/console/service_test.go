@@ -23,7 +23,9 @@ func TestServicesAreListed(t *testing.T) {
 // checklist: 61, 83, 136, 142
 func TestAServiceIsLookedAfter(t *testing.T) {
 	h := theHouse(t)
-	s := h.Create(t, "watched", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+	// It takes its time to stop, so that what is in progress can be seen.
+	slow := map[string]string{"STOP_DELAY": "3s"}
+	s := h.Create(t, "watched", rig.ImageSource("app", "v1", slow), types.ServiceStatusRunning, rig.Small)
 	play(t, h, "dashboard", user(t, h, "cem", mayAll), map[string]any{"service": "watched", "arn": s.ARN(), "host": s.Host(), "port": port(h)})
 }
 
@@ -31,4 +33,40 @@ func TestAServiceIsLookedAfter(t *testing.T) {
 func port(h *rig.House) string {
 	_, p, _ := strings.Cut(h.Env["SLIPWAY_HTTPS"], ":")
 	return p
+}
+
+// The logs of a service are shown, filtered and downloaded, single streams and all as one; operations lead to their logs.
+//
+// checklist: 145, 152, 153
+func TestLogsAreRead(t *testing.T) {
+	h := theHouse(t)
+	s := h.Create(t, "telling", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+	s.Says(t, "/print?text=printed+by+one", "")
+	one := instance(t, s)
+	operation := s.Deploy(t)
+	s.Says(t, "/print?text=printed+by+two", "")
+	s.Printed(t, "printed by two")
+	play(t, h, "logs", user(t, h, "pia", mayAll), map[string]any{"service": "telling", "arn": s.ARN(), "operation": operation, "instance": one})
+}
+
+// instance is the only instance that has printed anything.
+func instance(t *testing.T, s rig.Service) string {
+	t.Helper()
+	s.Printed(t, "printed by one")
+	all, err := s.Application()
+	ok(t, err)
+	for stream, lines := range all {
+		if len(lines) > 0 {
+			return strings.TrimPrefix(stream, "instance/")
+		}
+	}
+	t.Fatalf("no instance has printed: %v", all)
+	return ""
+}
+
+// Who may only look is told why a deployment is refused.
+func TestARefusalIsShown(t *testing.T) {
+	h := theHouse(t)
+	s := h.Create(t, "shown", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+	play(t, h, "readonly", user(t, h, "rio", mayRead), map[string]any{"arn": s.ARN()})
 }

@@ -10,6 +10,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 
 import { ErrorAlert } from '../shell/ErrorAlert';
+import { PageError } from '../shell/PageError';
 
 interface Props<T> {
   title: string;
@@ -50,7 +51,8 @@ export function RecordTable<T>(props: Props<T>) {
     sorting: { defaultState: { sortingColumn: { sortingComparator: props.order ?? ((a: T, b: T) => nameOf(a).localeCompare(nameOf(b))) } } },
   });
   if (query.error && !query.data) {
-    return <ErrorAlert header={`The ${nouns} cannot be listed`} error={query.error} retry={() => { void query.refetch(); }} />;
+    const Shown = props.variant === 'container' ? ErrorAlert : PageError;
+    return <Shown header={`The ${nouns} cannot be listed`} error={query.error} retry={() => { void query.refetch(); }} />;
   }
   return (
     <Table

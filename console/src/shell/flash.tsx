@@ -5,6 +5,8 @@ import { faultOf } from '../aws/errors';
 
 /** A message at the top of the page. */
 export interface Flash {
+  /** What it is about: a newer message about the same takes its place. */
+  id?: string;
   type: 'success' | 'info' | 'warning' | 'error';
   header?: ReactNode;
   content?: ReactNode;
@@ -22,10 +24,10 @@ const most = 5;
 
 export function FlashProvider({ children }: { children: ReactNode }) {
   const [items, setItems] = useState<FlashbarProps.MessageDefinition[]>([]);
-  const add = useCallback((flash: Flash) => {
-    const id = crypto.randomUUID();
-    const dismiss = () => { setItems((now) => now.filter((item) => item.id !== id)); };
-    setItems((now) => [{ ...flash, id, dismissible: true, dismissLabel: 'Dismiss the message', onDismiss: dismiss }, ...now].slice(0, most));
+  const add = useCallback(({ id = crypto.randomUUID(), ...flash }: Flash) => {
+    const others = (now: FlashbarProps.MessageDefinition[]) => now.filter((item) => item.id !== id);
+    const dismiss = () => { setItems(others); };
+    setItems((now) => [{ ...flash, id, dismissible: true, dismissLabel: 'Dismiss the message', onDismiss: dismiss }, ...others(now)].slice(0, most));
   }, []);
   const board = useMemo(() => ({ items, add }), [items, add]);
   return <BoardContext value={board}>{children}</BoardContext>;

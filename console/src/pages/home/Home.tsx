@@ -9,8 +9,8 @@ import Spinner from '@cloudscape-design/components/spinner';
 import { Navigate, useNavigate } from 'react-router';
 
 import { RouteLink } from '../../parts/RouteLink';
-import { ErrorAlert } from '../../shell/ErrorAlert';
 import { usePage } from '../../shell/page';
+import { PageError } from '../../shell/PageError';
 import { help } from '../services/help';
 import { useServices } from '../services/queries';
 
@@ -18,7 +18,7 @@ import { useServices } from '../services/queries';
 export default function Home() {
   usePage('Home', [], help);
   const { data: services, error, refetch } = useServices();
-  if (error && !services) return <ErrorAlert header="The services cannot be listed" error={error} retry={() => { void refetch(); }} />;
+  if (error && !services) return <PageError header="The services cannot be listed" error={error} retry={() => { void refetch(); }} />;
   if (!services) return <Spinner size="large" />;
   if (services.length > 0) return <Navigate to="/services" replace />;
   return <Welcome />;

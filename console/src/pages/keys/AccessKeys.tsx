@@ -58,7 +58,7 @@ function KeysOfUser({ userName }: { userName: string }) {
         info={<InfoLink help={help} about="access keys" />} query={query} columns={columns} selected={selected} select={select}
         idOf={(key) => key.AccessKeyId ?? ''} nameOf={(key) => key.AccessKeyId ?? ''}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!chosen} onClick={() => { setTask(flip); }}>{flip}</Button>
             <Button disabled={!chosen} onClick={() => { setTask('Delete'); }}>Delete</Button>
             <Button
@@ -67,7 +67,7 @@ function KeysOfUser({ userName }: { userName: string }) {
             >
               Create access key
             </Button>
-          </>
+          </SpaceBetween>
         }
       />
       {task === 'create' && <CreateKey userName={userName} close={close} />}

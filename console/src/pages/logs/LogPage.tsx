@@ -12,6 +12,7 @@ import { useParams, useSearchParams } from 'react-router';
 
 import { ErrorAlert } from '../../shell/ErrorAlert';
 import { usePage } from '../../shell/page';
+import { PageError } from '../../shell/PageError';
 import { useService } from '../service/queries';
 import { useDownload } from './download';
 import { FullLog } from './FullLog';
@@ -27,7 +28,7 @@ export default function LogPage() {
   const [query] = useSearchParams();
   const { data: service, error, refetch } = useService(arn);
   if (!service) {
-    return error ? <ErrorAlert header="The service cannot be shown" error={error} retry={() => { void refetch(); }} /> : <Spinner size="large" />;
+    return error ? <PageError header="The service cannot be shown" error={error} retry={() => { void refetch(); }} /> : <Spinner size="large" />;
   }
   return <OfService service={service} log={logOf(service, (kind ?? 'service') as LogKind, query.get('stream') ?? undefined)} />;
 }

@@ -74,7 +74,7 @@ function useActions({ ServiceArn }: Service) {
         case 'resume': return void await apprunner.send(new ResumeServiceCommand({ ServiceArn }));
       }
     },
-    onSuccess: (_, action) => { flash({ type: 'info', header: words[action].done }); },
+    onSuccess: (_, action) => { flash({ id: ServiceArn ?? '', type: 'info', header: words[action].done }); },
     onError: (error, action) => { flashError(words[action].failed, error); },
     onSettled: () => cache.invalidateQueries({ queryKey: ['service', ServiceArn] }),
   });

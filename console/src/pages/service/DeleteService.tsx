@@ -9,6 +9,7 @@ import { useNavigate } from 'react-router';
 
 import { useClients } from '../../aws/clients';
 import { Dialog } from '../../parts/Dialog';
+import { isPublic, leave } from '../networking/ingress';
 import { useFlash } from '../../shell/flash';
 
 const word = 'delete';
@@ -22,11 +23,14 @@ export function DeleteService({ service, close }: { service: Service; close: () 
   const [typed, setTyped] = useState('');
   const [tried, setTried] = useState(false);
   const { mutate, isPending, error } = useMutation({
-    mutationFn: () => apprunner.send(new DeleteServiceCommand({ ServiceArn: service.ServiceArn })),
-    onSuccess: async () => {
-      flash({ type: 'info', header: `${service.ServiceName ?? ''} is being deleted` });
-      await cache.invalidateQueries();
-      await navigate('/services');
+    mutationFn: async () => {
+      if (!isPublic(service)) await leave(apprunner, service.ServiceArn ?? ''); // the API deletes no service that is joined to an endpoint
+      return apprunner.send(new DeleteServiceCommand({ ServiceArn: service.ServiceArn }));
+    },
+    onSuccess: () => {
+      flash({ id: service.ServiceArn ?? '', type: 'info', header: `${service.ServiceName ?? ''} is being deleted` });
+      void cache.invalidateQueries();
+      void navigate('/services');
     },
   });
   const submit = () => {

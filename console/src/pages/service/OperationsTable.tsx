@@ -1,5 +1,6 @@
 import type { OperationSummary, Service } from '@aws-sdk/client-apprunner';
 import Button from '@cloudscape-design/components/button';
+import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import type { TableProps } from '@cloudscape-design/components/table';
 import type { UseQueryResult } from '@tanstack/react-query';
@@ -64,7 +65,7 @@ export function OperationsTable({ service, title, noun, nouns, deployments = fal
       variant="container" title={title} noun={noun} nouns={nouns} query={query} columns={columnsOf(service)} selected={selected} select={select}
       idOf={(row) => row.id} nameOf={(row) => `${row.operation} ${row.started}`} order={(a, b) => b.started.localeCompare(a.started)}
       actions={
-        <>
+        <SpaceBetween direction="horizontal" size="xs">
           <Button disabled={!chosen} onClick={() => { if (chosen) void navigate(logPath(service, 'service', chosen.stream)); }}>View log</Button>
           <Button
             iconName="download" disabled={!chosen} loading={isPending}
@@ -72,7 +73,7 @@ export function OperationsTable({ service, title, noun, nouns, deployments = fal
           >
             Download log
           </Button>
-        </>
+        </SpaceBetween>
       }
     />
   );

@@ -19,7 +19,7 @@ export function Overview({ service }: { service: Service }) {
   return (
     <Container header={<Header variant="h2">Service overview</Header>}>
       <KeyValuePairs
-        columns={4}
+        columns={3}
         items={[
           { label: 'Status', value: <StatusIndicator type={status.type}>{status.text}</StatusIndicator> },
           { label: 'Health', value: <Health service={service} /> },

@@ -8,10 +8,12 @@ import { useNavigate, useParams } from 'react-router';
 
 import { ErrorAlert } from '../../shell/ErrorAlert';
 import { usePage } from '../../shell/page';
+import { PageError } from '../../shell/PageError';
 import { ActivityTab } from './ActivityTab';
 import { DashboardHeader } from './DashboardHeader';
 import { help } from './help';
 import { LogsTab } from './LogsTab';
+import { useOutcome } from './outcome';
 import { Overview } from './Overview';
 import { useService } from './queries';
 
@@ -26,12 +28,25 @@ export default function ServiceDashboard() {
   const { data: service, error, refetch } = useService(arn);
   usePage(service?.ServiceName ?? arn.split('/')[1] ?? 'Service', parents, help);
   if (!service) {
-    return error ? <ErrorAlert header="The service cannot be shown" error={error} retry={() => { void refetch(); }} /> : <Spinner size="large" />;
+    return error ? <PageError header="The service cannot be shown" error={error} retry={() => { void refetch(); }} /> : <Spinner size="large" />;
   }
+  return <Dashboard service={service} tab={tab} error={error} retry={() => { void refetch(); }} />;
+}
+
+interface Props {
+  service: Service;
+  tab: string;
+  /** Why it could not be brought up to date. */
+  error: unknown;
+  retry: () => void;
+}
+
+function Dashboard({ service, tab, error, retry }: Props) {
+  useOutcome(service);
   return (
     <ContentLayout header={<DashboardHeader service={service} />}>
       <SpaceBetween size="l">
-        {error && <ErrorAlert header="This may be out of date: the service cannot be asked for" error={error} retry={() => { void refetch(); }} />}
+        {error ? <ErrorAlert header="This may be out of date: the service cannot be asked for" error={error} retry={retry} /> : null}
         <Overview service={service} />
         <ServiceTabs service={service} tab={tab} />
       </SpaceBetween>
