@@ -14,9 +14,12 @@ import (
 	"slipway.dev/slipway/internal/network"
 )
 
-// networks is where private services are reached (§20.2): the VPCs with their endpoints, and the way into them.
+// networks are the VPCs in which private services are reached (§20.2) with the way into them, and through which services call out (§20.1).
 type networks interface {
 	Layout(ctx context.Context) (network.Layout, error)
+	// Connect gives the subnets and groups of VPC connectors their interfaces, once. Subnets that cannot have any are refused with an
+	// *apprunner.Error.
+	Connect(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]network.Interface, error)
 	// Namespace is the path of the network namespace of a VPC.
 	Namespace(vpcID string) string
 	// Dial connects to an address inside a VPC.

@@ -30,6 +30,9 @@ func (j *job) provision(ctx context.Context) error {
 	if name := firstKey(d.Run.Secrets); name != "" {
 		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The secret for variable %s (%s) could not be read: this installation serves no secrets yet. Remove it from the service's secrets.", name, d.Run.Secrets[name])
 	}
+	if err := j.connect(ctx); err != nil {
+		return err
+	}
 	set, err := j.mine(ctx)
 	if err != nil {
 		return err
