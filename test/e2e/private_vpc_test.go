@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/netip"
 	"slices"
@@ -54,97 +53,187 @@ func connect(t *testing.T, v rig.VPC, name string, s rig.Service) ingress {
 	t.Cleanup(func() { // a service that has one is not deleted
 		_, _ = v.House.AWS("apprunner", "delete-vpc-ingress-connection", "--vpc-ingress-connection-arn", a.VpcIngressConnection.VpcIngressConnectionArn)
 	})
-	return awaitIngress(t, v.House, a.VpcIngressConnection.VpcIngressConnectionArn, "AVAILABLE")
-}
-
-func awaitIngress(t *testing.T, h *rig.House, arn, want string) ingress {
-	t.Helper()
-	var a struct{ VpcIngressConnection ingress }
-	for deadline := time.Now().Add(90 * time.Second); a.VpcIngressConnection.Status != want; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the ingress connection is %s, want %s", a.VpcIngressConnection.Status, want)
-		}
-		house{h}.must(t, &a, "apprunner", "describe-vpc-ingress-connection", "--vpc-ingress-connection-arn", arn)
-	}
+	awaitIngress(t, v.House, a.VpcIngressConnection.VpcIngressConnectionArn, types.VpcIngressConnectionStatusAvailable)
 	return a.VpcIngressConnection
 }
 
-// TestPrivateEndpoint is the story of a service that is reached from inside a VPC and from nowhere else, all with stock clients: curl inside
-// the VPC, the AWS CLI outside.
+// awaitIngress waits for a status of an ingress connection.
+func awaitIngress(t *testing.T, h *rig.House, arn string, want types.VpcIngressConnectionStatus) {
+	t.Helper()
+	var last types.VpcIngressConnectionStatus
+	eventually(t, "an ingress connection is "+string(want), func() bool {
+		out, err := h.Apps.DescribeVpcIngressConnection(t.Context(), &apprunner.DescribeVpcIngressConnectionInput{VpcIngressConnectionArn: &arn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = out.VpcIngressConnection.Status
+		return last == want
+	})
+	if last != want {
+		t.FailNow()
+	}
+}
+
+// privateStory is a private service that is joined to a VPC's endpoint, and another service that is not.
+type privateStory struct {
+	namesHouse
+	vpc     rig.VPC
+	s       rig.Service
+	other   rig.Service
+	ingress ingress
+}
+
+func (p *privateStory) page() string { return "https://" + p.s.Host() + "/" }
+
+// gets checks what curl sees inside the VPC; "" stands for anything but 200.
+func (p *privateStory) gets(t *testing.T, want, url string, more ...string) {
+	t.Helper()
+	if status, text := p.vpc.Curl(t, url, more...); status != want && (want != "" || status == "200") {
+		t.Errorf("inside the VPC %s answers %s, want %s: %s", url, status, want, text)
+	}
+}
+
+// becomes waits until curl sees a status inside the VPC.
+func (p *privateStory) becomes(t *testing.T, want string) {
+	t.Helper()
+	eventually(t, "inside the VPC the service answers "+want, func() bool {
+		status, _ := p.vpc.Curl(t, p.page(), "--connect-timeout", "1")
+		return status == want
+	})
+}
+
+// TestPrivateEndpoint is the story of a service that is reached from inside a VPC and from nowhere else, with stock clients: curl inside the
+// VPC, the AWS CLI outside.
 //
-// checklist: 216, 218, 219, 220, 221, 222, 223, 229, 230, 232, 233, 234
+// checklist: 216, 218, 219, 220, 221, 222, 223, 229, 230, 231, 232, 233, 234
 func TestPrivateEndpoint(t *testing.T) {
 	t.Parallel()
-	h := rig.Own(t, "--start-timeout", startTimeout, "--domain", "apps.test") // curl never asks for names below localhost
+	world := rig.NewDNS(t)
+	// curl never asks for names below localhost.
+	h := rig.Own(t, "--start-timeout", startTimeout, "--stop-grace", "5s", "--domain", "apps.test", "--dns-resolver", world.Addr)
+	world.Delegate("apps.test", h.Env["SLIPWAY_DNS"])
 	h.PushApp(t, "app", "v1", "v1")
-	s := h.Create(t, "private", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small, inside)
-	v := h.NewVPC(t, "10.40.0.0/16")
-	if list := addresses(t, h, s.Host()); len(list) > 0 {
-		t.Errorf("before there is an ingress connection %s resolves to %v", s.Host(), list)
+	p := &privateStory{namesHouse: namesHouse{house{h}, world, h.Browser(world)}}
+	p.s = h.Begin(t, "private", rig.ImageSource("app", "v1", nil), rig.Small, inside)
+	p.other = h.Begin(t, "other", rig.ImageSource("app", "v1", nil), rig.Small, inside)
+	p.vpc = h.NewVPC(t, "10.40.0.0/16")
+	p.s, p.other = h.Await(t, p.s.ARN(), types.ServiceStatusRunning), h.Await(t, p.other.ARN(), types.ServiceStatusRunning)
+	if list := addresses(t, h, p.s.Host()); len(list) > 0 {
+		t.Errorf("before there is an ingress connection %s resolves to %v", p.s.Host(), list)
 	}
-	c := connect(t, v, "door", s)
-
-	eventually(t, "the name resolves to the endpoint's addresses", func() bool { return slices.Equal(addresses(t, h, s.Host()), v.Addresses) })
-	page := "https://" + s.Host() + "/"
-	if status, text := v.Curl(t, page); status != "200" {
-		t.Fatalf("inside the VPC: %s", text)
+	p.ingress = connect(t, p.vpc, "door", p.s)
+	if events := p.s.Events(); !strings.Contains(events, "VPC ingress connection door is available") {
+		t.Errorf("the events do not tell of the ingress connection:\n%s", events)
 	}
-	if status, body, err := s.Get("/"); status != 404 {
-		t.Errorf("from outside: %d %q, %v", status, body, err)
-	}
-	if status, text := v.Curl(t, "http://"+s.Host()+"/", "-o", "/dev/null"); status == "200" {
-		t.Errorf("over plain HTTP, which the security group does not let in: %s", text)
-	}
-
-	if list := addresses(t, h, v.Regional); !slices.Equal(list, v.Addresses) {
-		t.Errorf("%s resolves to %v, want %v", v.Regional, list, v.Addresses)
-	}
-	if list := addresses(t, h, v.ZoneName); len(list) != 1 || !slices.Contains(v.Addresses, list[0]) {
-		t.Errorf("%s resolves to %v, want one of %v", v.ZoneName, list, v.Addresses)
-	}
-	for _, refused := range []string{"https://" + v.Regional + "/", "https://" + v.ZoneName + "/"} {
-		if status, text := v.Curl(t, refused, "-k"); status == "200" {
-			t.Errorf("under an endpoint's own name: %s", text)
+	for _, part := range []struct {
+		name string
+		run  func(*privateStory, *testing.T)
+	}{
+		{"reached inside, and from nowhere else", (*privateStory).reached},
+		{"names of endpoints", (*privateStory).endpointNames},
+		{"a custom domain", (*privateStory).customDomain},
+		{"killed processes", (*privateStory).killed},
+		{"an upgrade", (*privateStory).upgraded},
+		{"security groups", (*privateStory).groups},
+		{"held in use", (*privateStory).held},
+		{"public again", (*privateStory).publicAgain},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.run(p, t) }) {
+			return
 		}
 	}
-	if status, _ := v.Curl(t, "https://"+v.Regional+"/", "-k", "-H", "Host: "+s.Host()); status == "200" {
-		t.Error("a handshake under an endpoint's own name leads to a service")
+}
+
+func (p *privateStory) reached(t *testing.T) {
+	eventually(t, "the name resolves to the endpoint's addresses", func() bool { return slices.Equal(addresses(t, p.House, p.s.Host()), p.vpc.Addresses) })
+	p.gets(t, "200", p.page())
+	p.gets(t, "", "http://"+p.s.Host()+"/", "--connect-timeout", "2") // the group lets HTTPS in alone
+	if status, body, err := p.s.Get("/"); status != 404 {
+		t.Errorf("from outside: %d %q, %v", status, body, err)
 	}
+	p.gets(t, "", "https://"+p.other.Host()+"/", "--connect-to", "::"+p.vpc.Addresses[0].String()+":443")
+	if list := addresses(t, p.House, p.other.Host()); len(list) > 0 {
+		t.Errorf("a private service without an ingress connection resolves to %v", list)
+	}
+}
 
-	v.Allow(t, "revoke-security-group-ingress", "10.40.0.0/16")
-	eventually(t, "nothing gets in without HTTPS in the security group", func() bool {
-		status, _ := v.Curl(t, page, "--connect-timeout", "1")
-		return status == "000"
-	})
-	v.Allow(t, "authorize-security-group-ingress", "10.40.2.0/24")
-	eventually(t, "the subnet that the group names gets in", func() bool {
-		status, _ := v.Curl(t, page, "--connect-timeout", "1")
-		return status == "200"
-	})
+func (p *privateStory) endpointNames(t *testing.T) {
+	v := p.vpc
+	if list := addresses(t, p.House, v.Regional); !slices.Equal(list, v.Addresses) {
+		t.Errorf("%s resolves to %v, want %v", v.Regional, list, v.Addresses)
+	}
+	if list := addresses(t, p.House, v.ZoneName); len(list) != 1 || !slices.Contains(v.Addresses, list[0]) {
+		t.Errorf("%s resolves to %v, want one of %v", v.ZoneName, list, v.Addresses)
+	}
+	p.gets(t, "", "https://"+v.Regional+"/", "-k")
+	p.gets(t, "", "https://"+v.ZoneName+"/", "-k")
+	p.gets(t, "", "https://"+v.Regional+"/", "-k", "-H", "Host: "+p.s.Host())
+}
 
-	out, err := h.AWS("ec2", "delete-vpc-endpoints", "--vpc-endpoint-ids", v.EndpointID)
+func (p *privateStory) customDomain(t *testing.T) {
+	p.link(t, p.s, "inside.shop.test", "--no-enable-www-subdomain")
+	p.until(t, p.s, "inside.shop.test", "pending_certificate_dns_validation")
+	p.dns.Set(t, "inside.shop.test. 60 CNAME "+p.s.Host()+".")
+	p.prove(t, p.s, "inside.shop.test")
+	p.until(t, p.s, "inside.shop.test", "active")
+	list, err := p.dns.Resolver().LookupNetIP(t.Context(), "ip4", "inside.shop.test.")
+	if slices.SortFunc(list, netip.Addr.Compare); err != nil || !slices.Equal(list, p.vpc.Addresses) {
+		t.Errorf("the custom domain resolves to %v, %v; want %v", list, err, p.vpc.Addresses)
+	}
+	p.gets(t, "200", "https://inside.shop.test/")
+	p.unlink(t, p.s, "inside.shop.test")
+}
+
+// killed: who was killed finds everything again.
+func (p *privateStory) killed(t *testing.T) {
+	for _, role := range []string{"edge", "control"} {
+		p.Reborn(t, role, p.Kill(t, role))
+		p.becomes(t, "200")
+	}
+}
+
+func (p *privateStory) upgraded(t *testing.T) {
+	load := p.s.Load(rig.Pressure{Path: "/", Rate: 60, Client: p.vpc.Client()})
+	if out, err := p.Slipway("upgrade", "--data-dir", p.Dir, "--binary", copied(t)); err != nil {
+		t.Fatal(err, out)
+	}
+	time.Sleep(time.Second) // of the new edge alone
+	load.Stop().Unharmed(t)
+	p.gets(t, "200", p.page())
+}
+
+func (p *privateStory) groups(t *testing.T) {
+	p.vpc.Allow(t, "revoke-security-group-ingress", "10.40.0.0/16")
+	p.becomes(t, "000")
+	p.vpc.Allow(t, "authorize-security-group-ingress", "10.40.2.0/24")
+	p.becomes(t, "200")
+}
+
+// held: as long as there is an ingress connection the endpoint stays, and the service private.
+func (p *privateStory) held(t *testing.T) {
+	out, err := p.AWS("ec2", "delete-vpc-endpoints", "--vpc-endpoint-ids", p.vpc.EndpointID)
 	if err != nil || !strings.Contains(out, "DependencyViolation") {
 		t.Errorf("an endpoint in use is deleted: %s, %v", out, err)
 	}
-	if _, err := h.AWS("apprunner", "update-service", "--service-arn", s.ARN(), "--network-configuration", asJSON(t, map[string]any{"IngressConfiguration": map[string]any{"IsPubliclyAccessible": true}})); err == nil || !strings.Contains(err.Error(), "InvalidRequestException") {
+	_, err = p.Apps.UpdateService(t.Context(), &apprunner.UpdateServiceInput{ServiceArn: p.s.ServiceArn, NetworkConfiguration: reach(true)})
+	if rig.Code(err) != "InvalidRequestException" {
 		t.Errorf("a service with an ingress connection becomes public: %v", err)
 	}
+}
 
-	house{h}.must(t, nil, "apprunner", "delete-vpc-ingress-connection", "--vpc-ingress-connection-arn", c.VpcIngressConnectionArn)
-	awaitIngress(t, h, c.VpcIngressConnectionArn, "DELETED")
-	eventually(t, "the name has no address any more", func() bool { return len(addresses(t, h, s.Host())) == 0 })
-	s.Update(t, &apprunner.UpdateServiceInput{NetworkConfiguration: reach(true)}, types.ServiceStatusRunning)
+func (p *privateStory) publicAgain(t *testing.T) {
+	p.must(t, nil, "apprunner", "delete-vpc-ingress-connection", "--vpc-ingress-connection-arn", p.ingress.VpcIngressConnectionArn)
+	awaitIngress(t, p.House, p.ingress.VpcIngressConnectionArn, types.VpcIngressConnectionStatusDeleted)
+	eventually(t, "the name has no address any more", func() bool { return len(addresses(t, p.House, p.s.Host())) == 0 })
+	p.s.Update(t, &apprunner.UpdateServiceInput{NetworkConfiguration: reach(true)}, types.ServiceStatusRunning)
 	eventually(t, "the service is public again", func() bool {
-		status, _, err := s.Get("/")
+		status, _, err := p.s.Get("/")
 		return err == nil && status == 200
 	})
-	if status, text := v.Curl(t, page, "-k", "--resolve", s.Host()+":443:"+v.Addresses[0].String()); status == "200" {
-		t.Errorf("a public service is still reached at the endpoint: %s", text)
-	}
-	var endpoints struct{ VpcEndpoints []struct{ State string } }
-	text, err := h.AWS("ec2", "describe-vpc-endpoints", "--vpc-endpoint-ids", v.EndpointID)
-	if err != nil || json.Unmarshal([]byte(text), &endpoints) != nil || len(endpoints.VpcEndpoints) != 1 || endpoints.VpcEndpoints[0].State != "available" {
-		t.Errorf("the endpoint went with the ingress connection: %s, %v", text, err)
+	p.gets(t, "", p.page(), "--connect-to", "::"+p.vpc.Addresses[0].String()+":443")
+	state := p.AWSText(t, "VpcEndpoints[0].State", "ec2", "describe-vpc-endpoints", "--vpc-endpoint-ids", p.vpc.EndpointID)
+	if state != "available" {
+		t.Errorf("the endpoint went with the ingress connection: it is %s", state)
 	}
 }
 

@@ -51,16 +51,20 @@ type Pressure struct {
 	Path    string
 	Post    bool // asks with POST, which nobody may send again, instead of GET
 	HTTP2   bool
-	Rate    int  // requests a second, whether or not earlier ones are answered
-	Count   int  // ends after so many; 0 goes on until Stop
-	Forgive bool // a connection that broke is tried once more, as browsers and proxies do: for tests that kill the edge
+	Rate    int          // requests a second, whether or not earlier ones are answered
+	Count   int          // ends after so many; 0 goes on until Stop
+	Client  *http.Client // who asks; default [House.Client]
+	Forgive bool         // a connection that broke is tried once more, as browsers and proxies do: for tests that kill the edge
 }
 
 // Load starts asking. A request has failed when it brings no answer, or another than 200.
 func (s Service) Load(p Pressure) *Load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{stop: cancel, done: make(chan struct{}), bodies: map[string]int{}}
-	client := s.House.Client()
+	client := p.Client
+	if client == nil {
+		client = s.House.Client()
+	}
 	client.Timeout = 30 * time.Second
 	client.Transport.(*http.Transport).ForceAttemptHTTP2 = p.HTTP2
 	ask := p.ask(client, "https://"+s.Host()+p.Path)

@@ -1,12 +1,19 @@
 package rig
 
 import (
+	"context"
 	"encoding/json"
+	"net"
+	"net/http"
 	"net/netip"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"slipway.dev/slipway/internal/hostnet"
 )
 
 // VPC is a network with an endpoint for private services in two of its three subnets, made with the stock AWS CLI.
@@ -99,6 +106,21 @@ func (v *VPC) readAddresses(t testing.TB, interfaces []string) {
 	if err := json.Unmarshal([]byte(out), &v.Addresses); err != nil {
 		t.Fatal(err, out)
 	}
+	slices.SortFunc(v.Addresses, netip.Addr.Compare)
+}
+
+// Client makes an HTTPS client that finds every host at the endpoint's first address, from the VPC's router: no security group holds it.
+func (v VPC) Client() *http.Client {
+	c := v.House.Client()
+	transport, _ := c.Transport.(*http.Transport)
+	transport.DialContext = func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
+		err = hostnet.Inside(filepath.Join(v.House.Dir, "run", "vpc", v.ID), func() error {
+			conn, err = (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, net.JoinHostPort(v.Addresses[0].String(), "443"))
+			return err
+		})
+		return conn, err
+	}
+	return c
 }
 
 // Exec is `slipway vpc exec` in the subnet without an interface of the endpoint: what the command prints, and its exit code.
