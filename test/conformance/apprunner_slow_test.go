@@ -18,11 +18,11 @@ import (
 //
 // checklist: 2
 func TestAppRunnerWithTheCLI(t *testing.T) {
-	f, _ := stage(t)
+	f, h := stage(t)
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Skip("the AWS CLI is not installed")
 	}
-	tale(t, "cli").play(t, cliClient{t, f})
+	tale(t, h, "cli").play(t, cliClient{t, f})
 }
 
 // The same through the SDK for JavaScript, which comes from the npm registry.
@@ -39,8 +39,8 @@ func TestAppRunnerWithJavaScript(t *testing.T) {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Skipf("the npm registry does not serve %s: %s", clientVersion, out)
 	}
-	f, _ := stage(t)
-	if out, ok := f.run(t, tale(t, "js").json(t), "node", javascriptStory(t, dir)); !ok {
+	f, h := stage(t)
+	if out, ok := f.run(t, tale(t, h, "js").json(t), "node", javascriptStory(t, dir)); !ok {
 		t.Error(out)
 	}
 }

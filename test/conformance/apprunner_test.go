@@ -17,19 +17,19 @@ import (
 //
 // checklist: 2, 3
 func TestAppRunnerWithTheGoSDK(t *testing.T) {
-	f, _ := stage(t)
-	tale(t, "go").play(t, goClient{sdk.NewFromConfig(f.config())})
+	f, h := stage(t)
+	tale(t, h, "go").play(t, goClient{sdk.NewFromConfig(f.config())})
 }
 
 // The same through botocore.
 //
 // checklist: 2, 3
 func TestAppRunnerWithBotocore(t *testing.T) {
-	f, _ := stage(t)
+	f, h := stage(t)
 	if out, ok := f.run(t, "", "python3", "-c", "import botocore"); !ok {
 		t.Skip("botocore is not installed: ", out)
 	}
-	if out, ok := f.run(t, tale(t, "py").json(t), "python3", "apprunner_story.py"); !ok {
+	if out, ok := f.run(t, tale(t, h, "py").json(t), "python3", "apprunner_story.py"); !ok {
 		t.Error(strings.TrimSpace(out))
 	}
 }

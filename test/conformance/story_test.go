@@ -53,17 +53,22 @@ func stage(t *testing.T) (*front, *rig.House) {
 	return &front{url: h.Env["AWS_ENDPOINT_URL"], region: h.Env["AWS_REGION"], key: iam.AccessKey{ID: h.Env["AWS_ACCESS_KEY_ID"], Secret: h.Env["AWS_SECRET_ACCESS_KEY"]}}, h
 }
 
-// tale is the story with the names of one client.
-func tale(t *testing.T, run string) story {
+// tale is the story with the names of one client, in a VPC of its own.
+func tale(t *testing.T, h *rig.House, run string) story {
+	t.Helper()
+	vpc := h.NewVPC(t, "10.20.0.0/16")
+	return story{Steps: steps(t), Vars: map[string]string{
+		"run": run, "image": rig.Identifier("app", "v1"), "role": *rig.ImageSource("app", "v1", nil).AuthenticationConfiguration.AccessRoleArn,
+		"subnet": vpc.Subnets[0], "group": vpc.Group, "vpc": vpc.ID, "endpoint": vpc.EndpointID,
+	}}
+}
+
+func steps(t *testing.T) (list []storyStep) {
 	t.Helper()
 	b, err := os.ReadFile("testdata/apprunner.json")
 	check(t, err)
-	s := story{Vars: map[string]string{
-		"run": run, "image": rig.Identifier("app", "v1"), "role": *rig.ImageSource("app", "v1", nil).AuthenticationConfiguration.AccessRoleArn,
-		"subnet": "subnet-0123456789abcdef0", "group": "sg-0123456789abcdef0", "vpc": "vpc-0123456789abcdef0", "endpoint": "vpce-0123456789abcdef0",
-	}}
-	check(t, json.Unmarshal(b, &s.Steps))
-	return s
+	check(t, json.Unmarshal(b, &list))
+	return list
 }
 
 func (s story) json(t *testing.T) string {
@@ -85,7 +90,7 @@ func TestTheStoryIsWhole(t *testing.T) {
 			missing[e] = e != "InternalServiceErrorException"
 		}
 	}
-	for _, step := range tale(t, "x").Steps {
+	for _, step := range steps(t) {
 		delete(missing, step.Do)
 		delete(missing, step.Error)
 		if step.Pages != nil {
