@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,14 +37,14 @@ func parseStep(text string) (s step, rest string, err error) {
 			n = len(after)
 		}
 		if n == 0 {
-			return s, "", fmt.Errorf("has no name behind a dot")
+			return s, "", errors.New("has no name behind a dot")
 		}
 		return step{name: after[:n], index: -1}, after[n:], nil
 	}
 	if after, is := strings.CutPrefix(text, "['"); is {
 		name, rest, closed := strings.Cut(after, "']")
 		if !closed || name == "" {
-			return s, "", fmt.Errorf("has a name in brackets that does not end")
+			return s, "", errors.New("has a name in brackets that does not end")
 		}
 		return step{name: name, index: -1}, rest, nil
 	}

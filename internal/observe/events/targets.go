@@ -2,7 +2,7 @@ package events
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -92,7 +92,7 @@ func (t Target) checkInput() error {
 		}
 	}
 	if given > 1 {
-		return fmt.Errorf("only one of Input, InputPath and InputTransformer is allowed")
+		return errors.New("only one of Input, InputPath and InputTransformer is allowed")
 	}
 	_, err := t.shaper()
 	return err
