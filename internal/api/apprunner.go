@@ -41,6 +41,8 @@ type actions interface {
 type AppRunnerConfig struct {
 	Control actions
 	Tokens  *Tokens
+	// RepositoryPolicy is the policy of a repository of the built-in registry; "" where there is none. Nil: no repository has one.
+	RepositoryPolicy func(ctx context.Context, sc apprunner.Scope, name string) (string, error)
 	// LowerCaseStatuses spells the statuses of auto scaling configurations in lower case for every client, not only for Terraform
 	// (§27, conflict 11).
 	LowerCaseStatuses bool
@@ -67,7 +69,7 @@ func NewAppRunner(c AppRunnerConfig) (*Service, error) {
 			"UpdateService":       action(a.mayUpdate, a.updateService),
 			"DescribeService":     action(on(a, "DescribeService", func(in *wire.DescribeServiceRequest) *string { return in.ServiceArn }), a.describeService),
 			"ListServices":        action(anything[wire.ListServicesRequest]("apprunner:ListServices"), a.listServices),
-			"StartDeployment":     action(on(a, "StartDeployment", func(in *wire.StartDeploymentRequest) *string { return in.ServiceArn }), a.startDeployment),
+			"StartDeployment":     action(a.mayDeploy, a.startDeployment),
 			"PauseService":        action(on(a, "PauseService", func(in *wire.PauseServiceRequest) *string { return in.ServiceArn }), a.pauseService),
 			"ResumeService":       action(on(a, "ResumeService", func(in *wire.ResumeServiceRequest) *string { return in.ServiceArn }), a.resumeService),
 			"DeleteService":       action(a.mayDelete, a.deleteService),

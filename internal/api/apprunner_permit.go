@@ -74,7 +74,9 @@ func (a *appRunner) mayCreate(ctx context.Context, c Call, in *wire.CreateServic
 	input := createInput(in)
 	keys := a.references(ctx, c, input.ServicePatch, apprunner.Settings{})
 	asked := toBe(c, "CreateService", apprunner.KindService, input.Name, input.Tags, keys)
-	return append(asked, passRoles(input.ServicePatch)...), nil
+	asked = append(asked, passRoles(input.ServicePatch)...)
+	pull, err := a.pullsOfNew(ctx, input)
+	return append(asked, pull...), err
 }
 
 // toBe asks for an action that creates a resource, and for tagging it where tags are sent.
@@ -109,16 +111,18 @@ func (a *appRunner) mayDelete(ctx context.Context, c Call, in *wire.DeleteServic
 func (a *appRunner) mayUpdate(ctx context.Context, c Call, in *wire.UpdateServiceRequest) ([]iam.Request, error) {
 	input := updateInput(in)
 	arn, keys := a.resource(ctx, c, input.ServiceARN)
-	var present apprunner.Settings
-	if s, err := a.Control.DescribeService(ctx, c.Scope, arn); err == nil {
-		present = s.Settings
+	present, err := a.Control.DescribeService(ctx, c.Scope, arn)
+	if err != nil {
+		present = apprunner.Service{} // the action itself says what is wrong
 	}
-	refs := a.references(ctx, c, input.ServicePatch, present)
+	refs := a.references(ctx, c, input.ServicePatch, present.Settings)
 	for k, v := range keys {
 		refs[k] = v
 	}
 	asked := []iam.Request{{Action: "apprunner:UpdateService", Resource: arn, Context: refs}}
-	return append(asked, passRoles(input.ServicePatch)...), nil
+	asked = append(asked, passRoles(input.ServicePatch)...)
+	pull, err := a.pullsOfUpdate(ctx, present, input.ServicePatch)
+	return append(asked, pull...), err
 }
 
 func (a *appRunner) mayTag(ctx context.Context, c Call, in *wire.TagResourceRequest) ([]iam.Request, error) {

@@ -24,6 +24,7 @@ type repositories interface {
 	SetScanOnPush(ctx context.Context, sc apprunner.Scope, name string, scan bool) (image.Repository, error)
 	SetRepositoryPolicy(ctx context.Context, sc apprunner.Scope, name, policy string) (image.Repository, error)
 	GetRepositoryPolicy(ctx context.Context, sc apprunner.Scope, name string) (image.Repository, error)
+	PolicyOf(ctx context.Context, scope apprunner.Scope, name string) (string, error)
 	DeleteRepositoryPolicy(ctx context.Context, sc apprunner.Scope, name string) (image.Repository, error)
 	TagRepository(ctx context.Context, arn string, tags map[string]string) error
 	UntagRepository(ctx context.Context, arn string, keys []string) error
@@ -79,11 +80,11 @@ func (e *ecrAPI) withPolicies(permissions func(context.Context, Call, any) ([]ia
 			if len(parts) < 6 || !about || asked[i].ToBe {
 				continue
 			}
-			repo, err := e.store.GetRepositoryPolicy(ctx, apprunner.Scope{Account: parts[4], Region: parts[3]}, name)
-			if err != nil && apprunner.CodeOf(err) == apprunner.CodeInternal {
+			policy, err := e.store.PolicyOf(ctx, apprunner.Scope{Account: parts[4], Region: parts[3]}, name)
+			if err != nil {
 				return nil, err
 			}
-			asked[i].ResourcePolicy = repo.Policy // none where there is no policy or no repository
+			asked[i].ResourcePolicy = policy
 		}
 		return asked, err
 	}

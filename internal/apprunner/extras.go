@@ -42,6 +42,9 @@ type Extras struct {
 	AllowIPs []netip.Prefix
 	// BasicAuth are "user:bcrypt hash" pairs one of which a client must know (slipway:basic-auth, separated by spaces); none means all.
 	BasicAuth []string
+	// CallerPulls lets a private image of the service's own account go without an access role: it is pulled in the name of whoever creates,
+	// updates or deploys the service, and only by hand (slipway:image-access=caller). It counts when the service is created.
+	CallerPulls bool
 	// Capabilities are kept inside the instance's own user namespace, for images that start as root and change their user
 	// (slipway:capabilities, ADR 5). They count from the next start of instances on.
 	Capabilities []string
@@ -113,6 +116,9 @@ func (x *Extras) set(name, value string) (err error) {
 		x.AllowIPs, err = prefixes(name, value)
 	case "basic-auth":
 		x.BasicAuth, err = logins(name, value)
+	case "image-access":
+		x.CallerPulls = value == "caller"
+		err = oneOf(name, value, "role", "caller")
 	case "capabilities":
 		x.Capabilities, err = capabilities(name, value)
 	default:
@@ -122,7 +128,7 @@ func (x *Extras) set(name, value string) (err error) {
 }
 
 var extraNames = []string{
-	"access-log", "allow-ips", "basic-auth", "canary", "capabilities", "idle-timeout", "min-active", "protocol", "request-timeout",
+	"access-log", "allow-ips", "basic-auth", "canary", "capabilities", "idle-timeout", "image-access", "min-active", "protocol", "request-timeout",
 	"scale-cpu", "scale-to-zero", "sticky", "websockets",
 }
 

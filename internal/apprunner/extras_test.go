@@ -47,6 +47,7 @@ func TestExtrasRefused(t *testing.T) {
 		{"slipway:basic-auth", "ann:hunter2", "htpasswd"},
 		{"slipway:basic-auth", "ann:$2y$15$" + strings.Repeat("hunter2", 7) + "xxxx", "of a cost up to 14"},
 		{"slipway:access-log", "xml", "json, combined, json+query, combined+query, off"},
+		{"slipway:image-access", "anybody", "role, caller"},
 		{"slipway:capabilities", "SYS_ADMIN", "SYS_ADMIN"},
 		{"slipway:scale-too-zero", "on", "scale-to-zero"},
 	} {

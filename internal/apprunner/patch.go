@@ -173,6 +173,7 @@ func (c SourceConfiguration) apply(p SourcePatch, f *faults) SourceConfiguration
 	if c.Image != nil && c.Image.Type == ImageECRPublic {
 		c.AccessRoleARN = "" // public images need no role; one that is given is ignored (§14)
 	}
+	c.CallerPulls = c.CallerPulls && c.AccessRoleARN == "" && c.Image != nil && c.Image.Type == ImageECR
 	return c
 }
 

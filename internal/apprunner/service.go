@@ -77,6 +77,7 @@ type SourceConfiguration struct {
 	AutoDeployments bool
 	ConnectionARN   string
 	AccessRoleARN   string
+	CallerPulls     bool `json:",omitempty"` // no access role: images are pulled with the rights of the caller (slipway:image-access)
 }
 
 // CodeRepository is a branch of a git repository and how to build it.

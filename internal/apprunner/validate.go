@@ -86,7 +86,7 @@ func (c SourceConfiguration) check(f *faults) {
 		if c.ConnectionARN != "" {
 			f.add("sourceConfiguration.authenticationConfiguration.connectionArn", "is for code services; a private image uses accessRoleArn")
 		}
-		if c.Image.Type == ImageECR && c.AccessRoleARN == "" {
+		if c.Image.Type == ImageECR && c.AccessRoleARN == "" && !c.CallerPulls {
 			f.add("sourceConfiguration.authenticationConfiguration.accessRoleArn", "is required for a private ECR image")
 		}
 	}
@@ -245,6 +245,9 @@ func equal[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
 func (c SourceConfiguration) AutoDeploymentsDefault(own Scope) (byDefault, allowed bool) {
 	if c.Image == nil {
 		return true, true
+	}
+	if c.CallerPulls {
+		return false, false // a push has no caller whose rights would count
 	}
 	sc, private := ECRAccount(c.Image.Identifier)
 	same := private && c.Image.Type == ImageECR && sc.Account == own.Account

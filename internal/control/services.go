@@ -23,6 +23,11 @@ func (c *Control) CreateService(ctx context.Context, sc apprunner.Scope, in appr
 	if in.Source == nil {
 		return none, "", apprunner.Errorf(apprunner.CodeInvalidRequest, "sourceConfiguration is required.")
 	}
+	extras, err := apprunner.ParseExtras(in.Tags)
+	if err != nil {
+		return none, "", err
+	}
+	s.Source.CallerPulls = extras.CallerPulls
 	present := s.Settings
 	settings, err := settle(sc, present, in.ServicePatch)
 	if err != nil {
@@ -92,6 +97,11 @@ func (c *Control) consult(ctx context.Context, service string, s apprunner.Setti
 // autoDeployments fills the default of AutoDeploymentsEnabled, and refuses it where it cannot work (§6.1).
 func autoDeployments(sc apprunner.Scope, fresh bool, src apprunner.SourceConfiguration, p *apprunner.SourcePatch) (apprunner.SourceConfiguration, error) {
 	byDefault, allowed := src.AutoDeploymentsDefault(sc)
+	if src.CallerPulls && src.Image != nil {
+		if of, _ := apprunner.ECRAccount(src.Image.Identifier); of.Account != sc.Account {
+			return src, apprunner.Errorf(apprunner.CodeInvalidRequest, "sourceConfiguration.authenticationConfiguration.accessRoleArn is required for an image of another account.")
+		}
+	}
 	switch {
 	case p == nil:
 	case p.AutoDeployments == nil && fresh:
@@ -99,7 +109,7 @@ func autoDeployments(sc apprunner.Scope, fresh bool, src apprunner.SourceConfigu
 	case p.AutoDeployments == nil:
 		src.AutoDeployments = src.AutoDeployments && allowed // the source may have moved to one that cannot have it
 	case *p.AutoDeployments && !allowed:
-		return src, apprunner.Errorf(apprunner.CodeInvalidRequest, "sourceConfiguration.autoDeploymentsEnabled true is not possible for public images and for images of another account; set it to false.")
+		return src, apprunner.Errorf(apprunner.CodeInvalidRequest, "sourceConfiguration.autoDeploymentsEnabled true is not possible for public images, for images of another account and without an access role; set it to false.")
 	default:
 		src.AutoDeployments = *p.AutoDeployments
 	}

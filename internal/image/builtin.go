@@ -15,8 +15,10 @@ type builtin struct {
 	name  string
 }
 
-// pullActions are what a pull asks permission for (§14); GetAuthorizationToken has no resource.
-var pullActions = []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+// PullActions are what a pull asks permission for on the repository (§14), beside ecr:GetAuthorizationToken, which has no resource.
+func PullActions() []string {
+	return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+}
 
 func (s *Store) builtinSource(ctx context.Context, scope apprunner.Scope, r Reference, cred Credential) (source, error) {
 	src := &builtin{s, scope, r.Repository}
@@ -36,7 +38,7 @@ func (b *builtin) authorize(ctx context.Context, principal string) error {
 	if err != nil && !isCode(err, CodeRepositoryNotFound) {
 		return err
 	}
-	for _, action := range pullActions {
+	for _, action := range PullActions() {
 		if err := b.store.may(ctx, principal, action, RepositoryARN(b.scope, b.name), repo.Policy); err != nil {
 			return err
 		}

@@ -201,6 +201,15 @@ func (s *Store) GetRepositoryPolicy(ctx context.Context, scope apprunner.Scope, 
 	return repo, err
 }
 
+// PolicyOf is the policy of a repository; "" where it has none, or where there is no such repository.
+func (s *Store) PolicyOf(ctx context.Context, scope apprunner.Scope, name string) (string, error) {
+	repo, err := s.repository(ctx, scope, name)
+	if err != nil && apprunner.CodeOf(err) == apprunner.CodeInternal {
+		return "", err
+	}
+	return repo.Policy, nil
+}
+
 // DeleteRepositoryPolicy returns the repository as it was, with its policy.
 func (s *Store) DeleteRepositoryPolicy(ctx context.Context, scope apprunner.Scope, name string) (Repository, error) {
 	var policy string

@@ -11,7 +11,7 @@ import { useState, type ReactNode } from 'react';
 
 import { useClients } from '../../aws/clients';
 import { IngressDetails } from '../networking/IngressDetails';
-import { ingressOf } from '../networking/ingress';
+import { ingressOf, isPublic } from '../networking/ingress';
 import type { Part } from '../service-form/checks';
 import { formOf, type ServiceForm } from '../service-form/form';
 import { BuildSummary, NetworkingSummary, ServiceSummary, SourceSummary } from '../service-form/Summary';
@@ -68,8 +68,7 @@ function useForm(service: Service) {
       const { Tags: tags } = await apprunner.send(new ListTagsForResourceCommand({ ResourceArn: arn }));
       const usable = service.Status !== 'CREATE_FAILED' && service.Status !== 'DELETE_FAILED' && service.Status !== 'DELETED';
       const acl = usable ? await wafv2.send(new GetWebACLForResourceCommand({ ResourceArn: arn })) : undefined;
-      const isPublic = service.NetworkConfiguration?.IngressConfiguration?.IsPubliclyAccessible ?? true;
-      const ingress = isPublic ? undefined : (await ingressOf(apprunner, arn))?.IngressVpcConfiguration;
+      const ingress = isPublic(service) ? undefined : (await ingressOf(apprunner, arn))?.IngressVpcConfiguration;
       return { tags: tags ?? [], acl: acl?.WebACL?.ARN ?? '', ingress };
     },
   });

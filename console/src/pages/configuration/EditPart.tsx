@@ -67,7 +67,7 @@ interface Fixed {
 function fieldsOf(part: Part, props: { form: ServiceForm; change: (values: Partial<ServiceForm>) => void; faults: Faults }, { before, account }: Fixed): ReactNode {
   switch (part) {
     case 'source':
-      return <SourceFields {...props} account={account} fixed={{ hasConnection: before.connectionArn !== '' }} />;
+      return <SourceFields {...props} account={account} fixed={{ hasConnection: before.connectionArn !== '', hasRole: before.access.use !== 'caller' }} />;
     case 'build':
       return <BuildFields {...props} />;
     case 'service':

@@ -5,7 +5,7 @@ import { makeScaling, type Makers } from '../create/createService';
 import { ingressOf, leave, move } from '../networking/ingress';
 import { planToJoin } from '../networking/plans';
 import { joinTags } from '../service-form/extras';
-import type { Ingress, ServiceForm } from '../service-form/form';
+import { callerPulls, type Ingress, type ServiceForm } from '../service-form/form';
 import { updateRequest } from '../service-form/request';
 import { makeAccessRole } from '../service-form/roles';
 
@@ -55,8 +55,8 @@ async function saveEndpoint(apprunner: AppRunnerClient, arn: string, before: Ing
 }
 
 async function saveTags(apprunner: AppRunnerClient, ResourceArn: string, before: ServiceForm, after: ServiceForm): Promise<void> {
-  const old = new Map(joinTags(before.extras, before.tags).map((t) => [t.Key, t.Value]));
-  const now = joinTags(after.extras, after.tags);
+  const old = new Map(joinTags(before.extras, before.tags, callerPulls(before)).map((t) => [t.Key, t.Value]));
+  const now = joinTags(after.extras, after.tags, callerPulls(after));
   const changed = now.filter((t) => old.get(t.Key) !== t.Value);
   const gone = [...old.keys()].filter((key): key is string => key !== undefined && !now.some((t) => t.Key === key));
   if (gone.length > 0) await apprunner.send(new UntagResourceCommand({ ResourceArn, TagKeys: gone }));

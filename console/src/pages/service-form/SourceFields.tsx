@@ -13,8 +13,8 @@ import { TriggerPart } from './TriggerPart';
 interface SourceFieldsProps extends PartProps {
   /** The account that the service belongs to. */
   account: string;
-  /** An existing service keeps the type of its source, and a connection once it has one. */
-  fixed?: { hasConnection: boolean };
+  /** An existing service keeps the type of its source, and has a connection or a role once it has one. */
+  fixed?: { hasConnection: boolean; hasRole: boolean };
 }
 
 /** Source and deployment: the first step of the wizard, and the first section of the Configuration tab. */
@@ -31,7 +31,7 @@ export function SourceFields({ form, change, faults, account, fixed }: SourceFie
       <Container header={<Header variant="h2">Deployment settings</Header>}>
         <SpaceBetween size="l">
           <TriggerPart {...part} account={account} />
-          {form.kind === 'image' && form.provider === 'ECR' && <AccessRolePart {...part} />}
+          {form.kind === 'image' && form.provider === 'ECR' && <AccessRolePart {...part} mustHaveRole={fixed?.hasRole ?? false} />}
         </SpaceBetween>
       </Container>
     </SpaceBetween>

@@ -3,6 +3,7 @@ import KeyValuePairs, { type KeyValuePairsProps } from '@cloudscape-design/compo
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { Fragment, type ReactNode } from 'react';
 
+import { resourceName } from '../../words/arn';
 import { extras, isOn, type Extra } from './extras';
 import { settingsAreHere, type ServiceForm } from './form';
 import { cpuLabel, memoryLabel, runtimeLabel } from './limits';
@@ -49,6 +50,7 @@ export function SourceSummary({ form }: { form: ServiceForm }) {
 }
 
 function accessWords({ access }: ServiceForm): string {
+  if (access.use === 'caller') return 'None: the rights of whoever deploys count';
   return access.use === 'new' ? `${access.name} (new)` : access.arn.split('/').slice(-1)[0] ?? access.arn;
 }
 
@@ -91,11 +93,6 @@ export function ServiceSummary({ form, networking }: { form: ServiceForm; networ
       <TagsSummary form={form} />
     </SpaceBetween>
   );
-}
-
-/** `…:kind/<name>/<rest>` → name. */
-export function resourceName(arn: string): string {
-  return arn.split('/')[1] ?? arn;
 }
 
 /** `…:regional/webacl/<name>/<id>` → name. */

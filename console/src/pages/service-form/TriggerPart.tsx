@@ -1,7 +1,7 @@
 import FormField from '@cloudscape-design/components/form-field';
 import Tiles from '@cloudscape-design/components/tiles';
 
-import { mayBeAutomatic } from './form';
+import { mayBeAutomatic, type ServiceForm } from './form';
 import { readPrivateImage } from './limits';
 import type { PartProps } from './part';
 
@@ -9,17 +9,21 @@ import type { PartProps } from './part';
 export function TriggerPart({ form, change, faults, account }: PartProps & { account: string }) {
   const possible = mayBeAutomatic(form, readPrivateImage(form.imageUri)?.account, account);
   const each = form.kind === 'image' ? 'Each push of the image tag deploys a new version.' : 'Each push to the branch deploys a new version.';
-  const never = form.provider === 'ECR_PUBLIC' ? 'Not available for public images.' : 'Not available for images of another account.';
   return (
     <FormField label="Deployment trigger" errorText={faults['automatic']} stretch>
       <Tiles
         value={form.automatic && possible ? 'automatic' : 'manual'}
         items={[
           { value: 'manual', label: 'Manual', description: 'You start each deployment, here or with the API.' },
-          { value: 'automatic', label: 'Automatic', description: possible ? each : never, disabled: !possible },
+          { value: 'automatic', label: 'Automatic', description: possible ? each : whyNot(form), disabled: !possible },
         ]}
         onChange={({ detail }) => { change({ automatic: detail.value === 'automatic' }); }}
       />
     </FormField>
   );
+}
+
+function whyNot(form: ServiceForm): string {
+  if (form.provider === 'ECR_PUBLIC') return 'Not available for public images.';
+  return form.access.use === 'caller' ? 'Not available without an access role.' : 'Not available for images of another account.';
 }

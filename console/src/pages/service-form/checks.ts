@@ -54,6 +54,7 @@ function checkImage(form: ServiceForm): Faults {
 
 function checkAccess(form: ServiceForm): Faults {
   const { use, arn, name } = form.access;
+  if (use === 'caller') return {};
   if (use === 'existing') return fault('access.arn', arn === '' && 'An access role is required for a private ECR image.');
   return fault('access.name', !/^[\w+=,.@-]{1,64}$/.test(name) && `${quoted(name)} is not allowed; use 1 to 64 letters, digits and +=,.@-_.`);
 }

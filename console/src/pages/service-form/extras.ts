@@ -91,20 +91,24 @@ export const extras: readonly Extra[] = [
   },
 ];
 
-/** Parts the tags of a service into settings and plain tags. */
+/** Parts the tags of a service into settings and plain tags, but for what `joinTags` adds. */
 export function splitTags(tags: readonly Tag[]): { extras: Extras; labels: Label[] } {
   const found: Record<string, string> = {};
   const labels: Label[] = [];
   for (const { Key: key = '', Value: value = '' } of tags) {
+    if (key === extraPrefix + imageAccess) continue;
     if (key.startsWith(extraPrefix)) found[key.slice(extraPrefix.length)] = value;
     else labels.push({ key, value });
   }
   return { extras: found, labels };
 }
 
-/** Joins settings and plain tags to the tags of a service. */
-export function joinTags(found: Extras, labels: readonly Label[]): Tag[] {
-  const settings = Object.entries(found).map(([name, value]) => ({ Key: extraPrefix + name, Value: value }));
+/** The setting that lets a service go without an access role; the form asks for it where it asks for the role. */
+const imageAccess = 'image-access';
+
+/** The tags of a service; callerPulls says that its image is pulled with the rights of whoever deploys. */
+export function joinTags(found: Extras, labels: readonly Label[], callerPulls: boolean): Tag[] {
+  const settings = Object.entries(callerPulls ? { ...found, [imageAccess]: 'caller' } : found).map(([name, value]) => ({ Key: extraPrefix + name, Value: value }));
   return [...settings, ...labels.map(({ key, value }) => ({ Key: key, Value: value }))];
 }
 

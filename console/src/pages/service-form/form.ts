@@ -49,9 +49,9 @@ export interface ServiceForm {
   tags: readonly Label[];
 }
 
-/** The role with which private images are pulled. */
+/** Whose rights count when a private image is pulled: those of a role, or of whoever deploys. */
 export interface AccessRole {
-  use: 'existing' | 'new';
+  use: 'existing' | 'new' | 'caller';
   arn: string;
   /** Of the role to make. */
   name: string;
@@ -141,11 +141,13 @@ export function formOf(service: Service, tags: readonly Tag[], webAclArn: string
   const network = service.NetworkConfiguration;
   const scaling = service.AutoScalingConfigurationSummary;
   const { extras, labels } = splitTags(tags);
+  const isPrivate = source?.ImageRepository?.ImageRepositoryType === 'ECR';
+  const accessRole = source?.AuthenticationConfiguration?.AccessRoleArn ?? '';
   return {
     ...blank,
     ...sourceOf(service),
     automatic: source?.AutoDeploymentsEnabled ?? false,
-    access: { ...blank.access, arn: source?.AuthenticationConfiguration?.AccessRoleArn ?? '' },
+    access: { ...blank.access, arn: accessRole, use: accessRole === '' && isPrivate ? 'caller' : 'existing' },
     connectionArn: source?.AuthenticationConfiguration?.ConnectionArn ?? '',
     name: service.ServiceName ?? '',
     cpu: service.InstanceConfiguration?.Cpu ?? blank.cpu,
@@ -218,13 +220,18 @@ function healthOf(service: Service): HealthCheck {
   };
 }
 
-/** Whether the trigger can be automatic: not for public images and not for images of another account. */
+/** Whether the trigger can be automatic: not for public images, not for images of another account, and not without a role. */
 export function mayBeAutomatic(form: ServiceForm, imageAccount: string | undefined, ownAccount: string): boolean {
   if (form.kind === 'code') return true;
-  return form.provider === 'ECR' && (imageAccount === undefined || imageAccount === ownAccount);
+  return form.provider === 'ECR' && form.access.use !== 'caller' && (imageAccount === undefined || imageAccount === ownAccount);
 }
 
 /** Whether build, start, port and variables are typed here, not read from apprunner.yaml. */
 export function settingsAreHere(form: ServiceForm): boolean {
   return form.kind === 'image' || form.settingsFrom === 'API';
+}
+
+/** Whether the image is pulled with the rights of whoever deploys, in place of a role. */
+export function callerPulls(form: ServiceForm): boolean {
+  return form.kind === 'image' && form.provider === 'ECR' && form.access.use === 'caller';
 }

@@ -9,12 +9,12 @@ import type {
 } from '@aws-sdk/client-apprunner';
 
 import { joinTags } from './extras';
-import { mayBeAutomatic, type ServiceForm } from './form';
+import { callerPulls, mayBeAutomatic, type ServiceForm } from './form';
 import { readPrivateImage } from './limits';
 
 /** What CreateService is sent. The role and the auto scaling configuration that the form asks to make must be made before. */
 export function createRequest(form: ServiceForm, account: string): CreateServiceCommandInput {
-  const tags = joinTags(form.extras, form.tags);
+  const tags = joinTags(form.extras, form.tags, callerPulls(form));
   return {
     ServiceName: form.name,
     SourceConfiguration: sourceConfiguration(form, account),
@@ -60,7 +60,7 @@ function sourceConfiguration(form: ServiceForm, account: string): SourceConfigur
 
 function imageSource(form: ServiceForm): SourceConfiguration {
   return {
-    ...(form.provider === 'ECR' ? { AuthenticationConfiguration: { AccessRoleArn: form.access.arn } } : {}),
+    ...(form.provider === 'ECR' && !callerPulls(form) ? { AuthenticationConfiguration: { AccessRoleArn: form.access.arn } } : {}),
     ImageRepository: {
       ImageIdentifier: form.imageUri,
       ImageRepositoryType: form.provider,
