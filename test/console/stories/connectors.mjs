@@ -1,3 +1,4 @@
+import { pickByKeys, press, tabTo, type } from './keyboard.mjs';
 import { editNetworking, pick } from './networks.mjs';
 import { signIn, story, told, usable } from './story.mjs';
 
@@ -14,12 +15,20 @@ await story(async (page) => {
   await signIn(page, '/networking/outgoing');
   await page.getByText('No VPC connectors').waitFor();
   await usable(page, 'none');
-  await page.getByRole('button', { name: 'Create VPC connector' }).first().click();
-  const dialog = await create(page, 'gone');
+
+  // By keyboard alone.
+  const dialog = page.getByRole('dialog', { name: 'Create VPC connector' });
+  const list = (label) => dialog.getByRole('button', { name: new RegExp(`^${label}`) });
+  await press(page, page.getByRole('button', { name: 'Create VPC connector' }).first());
+  await type(page, dialog.getByLabel('VPC connector name'), 'gone');
+  await pickByKeys(page, list('VPC'), 'data');
+  await pickByKeys(page, list('Subnets'), 'data-us-east-1a');
+  await pickByKeys(page, list('Security groups'), 'data-https');
   await usable(page, 'create');
-  await dialog.getByRole('button', { name: 'Create' }).click();
+  await press(page, dialog.getByRole('button', { name: 'Create' }));
   await page.getByText('The VPC connector gone was created.').waitFor();
-  await page.getByRole('radio', { name: 'gone' }).check();
+  await tabTo(page, page.getByRole('radio', { name: 'gone' }));
+  await page.keyboard.press('Space');
   await usable(page, 'list');
 
   // A service gets one that is made on the way.

@@ -23,4 +23,13 @@ await story(async (page) => {
   await page.getByText(/vault-service is being joined to the VPC interface endpoint/).waitFor();
   await page.getByRole('tab', { name: 'Configuration' }).click();
   await page.getByText('Available', { exact: true }).waitFor({ timeout: 120_000 });
+
+  // A service that is joined to an endpoint is deleted like any other: the console ends that first.
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  const remove = page.getByRole('dialog', { name: 'Delete vault-service?' });
+  await remove.getByRole('textbox').fill('delete');
+  await remove.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('heading', { name: /^Services/, level: 1 }).waitFor({ timeout: 120_000 });
+  await page.getByRole('link', { name: 'vault-service' }).waitFor({ state: 'hidden', timeout: 120_000 });
 });

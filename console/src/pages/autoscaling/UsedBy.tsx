@@ -4,9 +4,9 @@ import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import Spinner from '@cloudscape-design/components/spinner';
 
-import { RouteLink } from '../../parts/RouteLink';
+import { ServiceLink } from '../../parts/ServiceLink';
 import { ErrorAlert } from '../../shell/ErrorAlert';
-import { serviceName, useUsedBy } from './lists';
+import { useUsedBy } from './lists';
 
 /** The services that use a revision. */
 export function UsedBy({ revision }: { revision: AutoScalingConfiguration }) {
@@ -18,7 +18,7 @@ export function UsedBy({ revision }: { revision: AutoScalingConfiguration }) {
       {data?.length === 0 && <Box color="text-status-inactive">No service uses this revision.</Box>}
       {data && data.length > 0 && (
         <ul>
-          {data.map((arn) => <li key={arn}><RouteLink to={`/services/${encodeURIComponent(arn)}`}>{serviceName(arn)}</RouteLink></li>)}
+          {data.map((arn) => <li key={arn}><ServiceLink arn={arn} /></li>)}
         </ul>
       )}
     </Container>

@@ -44,8 +44,3 @@ export function useUsedBy(arn: string) {
       gather(paginateListServicesForAutoScalingConfiguration({ client: apprunner }, { AutoScalingConfigurationArn: arn }), (p) => p.ServiceArnList),
   });
 }
-
-/** The part of a service's ARN that people call it by. */
-export function serviceName(arn: string): string {
-  return arn.split('/')[1] ?? arn;
-}

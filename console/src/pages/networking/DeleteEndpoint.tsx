@@ -4,9 +4,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 
 import { useClients } from '../../aws/clients';
 import { Dialog } from '../../parts/Dialog';
-import { RouteLink } from '../../parts/RouteLink';
+import { ServiceLink } from '../../parts/ServiceLink';
 import { useFlash } from '../../shell/flash';
-import { serviceName } from '../autoscaling/lists';
 import { deleteEndpoint } from './endpoint';
 import { type Endpoint, nameOf } from './lists';
 
@@ -28,7 +27,7 @@ function InUse({ endpoint, close }: Props) {
         private one, in its Configuration.
       </Alert>
       <ul>
-        {endpoint.services.map((arn) => <li key={arn}><RouteLink to={`/services/${encodeURIComponent(arn)}`}>{serviceName(arn)}</RouteLink></li>)}
+        {endpoint.services.map((arn) => <li key={arn}><ServiceLink arn={arn} /></li>)}
       </ul>
     </Dialog>
   );

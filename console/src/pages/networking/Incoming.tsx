@@ -5,9 +5,8 @@ import type { TableProps } from '@cloudscape-design/components/table';
 import { useState } from 'react';
 
 import { RecordTable } from '../../parts/RecordTable';
-import { RouteLink } from '../../parts/RouteLink';
+import { ServiceLink } from '../../parts/ServiceLink';
 import { type Help, InfoLink, usePage } from '../../shell/page';
-import { serviceName } from '../autoscaling/lists';
 import { CreateEndpoint } from './CreateEndpoint';
 import { DeleteEndpoint } from './DeleteEndpoint';
 import { EditEndpoint } from './EditEndpoint';
@@ -44,7 +43,7 @@ const columns: TableProps.ColumnDefinition<Endpoint>[] = [
   {
     id: 'services', header: 'Services',
     cell: ({ services }) => (services.length === 0 ? 'None' : services.map((arn, i) => (
-      <span key={arn}>{i > 0 && ', '}<RouteLink to={`/services/${encodeURIComponent(arn)}`}>{serviceName(arn)}</RouteLink></span>
+      <span key={arn}>{i > 0 && ', '}<ServiceLink arn={arn} /></span>
     ))),
   },
 ];

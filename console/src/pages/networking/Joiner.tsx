@@ -5,7 +5,7 @@ import { useClients } from '../../aws/clients';
 import { isWorthRetrying } from '../../aws/errors';
 import { useSession } from '../../session/session';
 import { useFlash, useFlashError } from '../../shell/flash';
-import { serviceName } from '../autoscaling/lists';
+import { resourceName } from '../../words/arn';
 import { join } from './ingress';
 import { forget, type Plan, plans } from './plans';
 
@@ -22,7 +22,7 @@ function Follow({ plan }: { plan: Plan }) {
   const cache = useQueryClient();
   const flash = useFlash();
   const flashError = useFlashError();
-  const name = serviceName(plan.serviceArn);
+  const name = resourceName(plan.serviceArn);
   const { data, error } = useQuery({
     queryKey: ['plan', plan],
     // One window of several does it.

@@ -5,6 +5,7 @@ import {
   DescribeServiceCommand,
   DescribeVpcIngressConnectionCommand,
   ListVpcIngressConnectionsCommand,
+  type Service,
   UpdateVpcIngressConnectionCommand,
   type VpcIngressConnection,
 } from '@aws-sdk/client-apprunner';
@@ -13,6 +14,11 @@ import {
 export interface Target {
   vpcId: string;
   vpcEndpointId: string;
+}
+
+/** Whether requests to a service may come from everywhere. */
+export function isPublic(service: Service): boolean {
+  return service.NetworkConfiguration?.IngressConfiguration?.IsPubliclyAccessible ?? true;
 }
 
 /** The ingress connection of a service, if it has one. */
@@ -55,13 +61,12 @@ export type Progress = 'joined' | 'dropped' | 'waiting';
 /** Joins a service to an endpoint if it is private and runs by now. */
 export async function join(apprunner: AppRunnerClient, serviceArn: string, { vpcId, vpcEndpointId }: Target): Promise<Progress> {
   const { Service: service } = await apprunner.send(new DescribeServiceCommand({ ServiceArn: serviceArn }));
-  const isPublic = service?.NetworkConfiguration?.IngressConfiguration?.IsPubliclyAccessible ?? true;
   switch (service?.Status) {
     case 'OPERATION_IN_PROGRESS':
     case 'PAUSED':
       return 'waiting';
     case 'RUNNING':
-      if (isPublic) return 'dropped';
+      if (isPublic(service)) return 'dropped';
       break;
     default:
       return 'dropped';
