@@ -47,8 +47,9 @@ type Bus struct {
 	lanes map[laneKey]*lane // those that have something to deliver
 	group sync.WaitGroup    // of the lanes
 
-	rules cachedRules // used by Run alone
-	told  map[string]bool
+	// Used by Run alone.
+	rules cachedRules
+	told  map[string]bool // rules and targets that the log has said nothing is sent to
 }
 
 const (

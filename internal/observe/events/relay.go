@@ -127,6 +127,7 @@ func (b *Bus) refresh(tx *store.Tx) error {
 	})
 	if err == nil {
 		b.rules = fresh
+		clear(b.told) // the targets are others
 	}
 	return err
 }
