@@ -74,7 +74,12 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 	}
 	x.ur = 0
 	var silence error
-	if x.uw, silence = x.conn.Read(x.up); x.uw > 0 {
+	x.uw, silence = x.conn.Read(x.up)
+	switch {
+	case x.uw > 0 && isSettings(x.up[:x.uw]):
+		x.drop()
+		return failOnlyH2C, false
+	case x.uw > 0:
 		return nil, false
 	}
 	x.drop()
@@ -83,6 +88,12 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 	}
 	*fresh = true
 	return failBroken, reused && x.body.copied == nil && (safe || (err != nil && n == 0))
+}
+
+// isSettings tells whether an instance begins to speak HTTP/2: with a SETTINGS frame of the connection (RFC 9113 §3.4). No answer of
+// HTTP/1.1 begins with a zero.
+func isSettings(b []byte) bool {
+	return b[0] == 0 && len(b) >= 9 && b[3] == 4 && b[5]|b[6]|b[7]|b[8] == 0
 }
 
 // drop closes the connection to the instance, and ends what still goes over it.

@@ -33,6 +33,7 @@ var (
 	failBadAnswer   = &failure{status: 502, code: "BadAnswer", cause: "the instance's answer is not valid HTTP"}
 	failBigAnswer   = &failure{status: 502, code: "AnswerHeadTooLarge", cause: "the head of the instance's answer is too large"}
 	failNotH2C      = &failure{status: 502, code: "BadAnswer", cause: "the instance does not speak HTTP/2 without TLS, as the tag slipway:protocol=h2c says"}
+	failOnlyH2C     = &failure{status: 502, code: "BadAnswer", cause: "the instance speaks HTTP/2 without TLS, as gRPC servers do: give the service the tag slipway:protocol=h2c"}
 	failTimeout     = &failure{status: 504, code: "RequestTimeout", cause: "the request took longer than the service allows"}
 	failGone        = &failure{status: 499, code: "ClientGone", cause: "the client closed the connection"} // never sent
 	failNoUpgrade   = &failure{status: 403, code: "UpgradeRefused", cause: "this service does not accept upgrades such as WebSocket"}

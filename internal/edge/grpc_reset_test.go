@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,4 +57,19 @@ func TestGRPCStreamsEndWithTheirInstance(t *testing.T) {
 		t.Error("the instance goes on")
 	}
 	awaitCounters(t, h.house, func(c Counters) bool { return c.InFlight == 0 })
+}
+
+// TestGRPCWithoutItsTag: who forgot the tag is told so.
+func TestGRPCWithoutItsTag(t *testing.T) {
+	h := newGRPCHouse(t, nil, nil)
+	h.publish(nil, h.target)
+	_, err := h.client.EmptyCall(within(t, 10*time.Second), &testpb.Empty{})
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "slipway:protocol=h2c") {
+		t.Errorf("got %v", err)
+	}
+	resp, err := h.browser(false).Get("https://" + appHost + "/")
+	check(t, err)
+	if body := read(t, resp); resp.StatusCode != http.StatusBadGateway || !strings.Contains(body, "slipway:protocol=h2c") {
+		t.Errorf("got %d %q", resp.StatusCode, body)
+	}
 }

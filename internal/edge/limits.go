@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway.dev/slipway/internal/apprunner/spell"
 )
 
 // Limits is the one table of what a client, an instance or a queue may cost. Zero members take the values of [DefaultLimits].
@@ -174,6 +176,13 @@ func (l *Limits) set(name, value string) error {
 			return fmt.Errorf("limit %s: %q is not allowed, it must be %s; its default is %v", name, value, r.form(), r.value)
 		}
 		return nil
+	}
+	var names []string
+	for _, r := range rows() {
+		names = append(names, r.name)
+	}
+	if meant := spell.Nearest(name, names); meant != "" {
+		return fmt.Errorf("%q is no limit; did you mean %s?", name, meant)
 	}
 	return fmt.Errorf("%q is no limit; docs/limits.md lists them", name)
 }

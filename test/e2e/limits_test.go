@@ -295,7 +295,7 @@ func TestEdgeLimitsAreSettings(t *testing.T) {
 			t.Errorf("%v %v: %v, want %q and %q", env, args, err, from, says)
 		}
 	}
-	refuses(nil, "flag --edge-limits", `"head-bites" is no limit`, "--edge-limits", "conns=5 head-bites=7")
+	refuses(nil, "flag --edge-limits", `"head-bites" is no limit; did you mean head-bytes?`, "--edge-limits", "conns=5 head-bites=7")
 	refuses([]string{"SLIPWAY_EDGE_LIMITS=drain=soon"}, "environment SLIPWAY_EDGE_LIMITS", `limit drain: "soon" is not allowed, it must be a time`)
 	write("edge-limits: conns=-5\n")
 	refuses([]string{"SLIPWAY_CONFIG=" + file}, file+":1:14: edge-limits", `limit conns: "-5" is not allowed, it must be a whole number`)
