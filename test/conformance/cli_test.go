@@ -26,6 +26,13 @@ func TestAWSCLI(t *testing.T) {
 		{"logs create-log-group --log-group-name /cli", ""},
 		{"logs describe-log-groups --log-group-name-prefix /cli --query logGroups[0].logGroupName --output text", "/cli"},
 		{"apprunner list-services --query ServiceSummaryList --output json", "[]"},
+		{"ec2 describe-vpcs --filters Name=is-default,Values=true --query Vpcs[0].CidrBlock --output text", "172.31.0.0/16"},
+		{"ec2 create-vpc --cidr-block 10.0.0.0/16 --tag-specifications ResourceType=vpc,Tags=[{Key=Name,Value=cli}] --query Vpc.Tags[0].Value --output text", "cli"},
+		{"ec2 create-security-group --group-name cli --description cli --query GroupId --output text", "sg-"},
+		{"ec2 authorize-security-group-ingress --group-name cli --protocol tcp --port 443 --cidr 10.0.0.0/8 --query SecurityGroupRules[0].CidrIpv4 --output text", "10.0.0.0/8"},
+		{"ec2 describe-vpc-endpoint-services --query ServiceNames[1] --output text", "com.amazonaws.us-east-1.apprunner.requests"},
+		{"ec2 describe-subnets --page-size 5 --query length(Subnets) --output text", "3"},
+		{"cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateVpc --query Events[0].EventSource --output text", "ec2.amazonaws.com"},
 		{"cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateUser --query Events[0].EventName --output text", "CreateUser"},
 	} {
 		args := strings.Fields(step.args)
@@ -39,5 +46,8 @@ func TestAWSCLI(t *testing.T) {
 	}
 	if out, ok := f.run(t, "", "aws", "iam", "get-user", "--user-name", "nobody"); ok || !strings.Contains(out, "(NoSuchEntity)") {
 		t.Errorf("a user there is not: %s", out)
+	}
+	if out, ok := f.run(t, "", "aws", "ec2", "delete-vpc", "--vpc-id", "vpc-00000000"); ok || !strings.Contains(out, "(InvalidVpcID.NotFound)") {
+		t.Errorf("a VPC there is not: %s", out)
 	}
 }
