@@ -8,8 +8,12 @@ import (
 	"strings"
 )
 
-// maxAlternatives is how many combinations the alternatives of all "$or" of a pattern may have (EventBridge, quotas of rules).
-const maxAlternatives = 1000
+const (
+	// maxAlternatives is how many combinations the alternatives of all "$or" of a pattern may have (EventBridge, quotas of rules).
+	maxAlternatives = 1000
+	// maxClauses is how much all combinations may say about fields, so that no pattern takes long to match.
+	maxClauses = 5000
+)
 
 // Pattern is a compiled event pattern. It is safe for concurrent use.
 type Pattern struct{ alternatives []node }
@@ -33,6 +37,13 @@ func Compile(text string) (*Pattern, error) {
 	alternatives, err := expand(object, nil, false)
 	if err != nil {
 		return nil, err
+	}
+	size := 0
+	for _, clauses := range alternatives {
+		size += len(clauses)
+	}
+	if size > maxClauses {
+		return nil, fmt.Errorf("Rule is too complex: its combinations of alternatives name %d fields, and %d are allowed", size, maxClauses)
 	}
 	p := &Pattern{make([]node, len(alternatives))}
 	for i, clauses := range alternatives {

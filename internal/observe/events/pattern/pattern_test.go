@@ -1,6 +1,7 @@
 package pattern
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -154,15 +155,29 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %q", pattern, err, reason)
 		}
 	}
-	ors := make([]string, 4)
-	for i := range ors {
-		alternatives := make([]string, 6)
-		for j := range alternatives {
-			alternatives[j] = `{"f` + strings.Repeat("x", 6*i+j) + `":[1]}`
-		}
-		ors[i] = `"g` + strings.Repeat("x", i) + `":{"$or":[` + strings.Join(alternatives, ",") + `]}`
-	}
-	if _, err := Compile("{" + strings.Join(ors, ",") + "}"); err == nil || !strings.Contains(err.Error(), "1000 combinations") {
+	if _, err := Compile(manyAlternatives(4, 6, 0)); err == nil || !strings.Contains(err.Error(), "1000 combinations") {
 		t.Errorf("1296 combinations: %v", err)
 	}
+	if _, err := Compile(manyAlternatives(4, 5, 4)); err != nil {
+		t.Errorf("625 combinations: %v", err)
+	}
+	if _, err := Compile(manyAlternatives(4, 5, 5)); err == nil || !strings.Contains(err.Error(), "too complex") {
+		t.Errorf("625 combinations of 9 fields: %v", err)
+	}
+}
+
+// manyAlternatives is a pattern with so many $or of so many alternatives each, and more fields beside them.
+func manyAlternatives(ors, each, more int) string {
+	var parts []string
+	for i := range ors {
+		alternatives := make([]string, each)
+		for j := range alternatives {
+			alternatives[j] = fmt.Sprintf(`{"f%d":[1]}`, each*i+j)
+		}
+		parts = append(parts, fmt.Sprintf(`"g%d":{"$or":[%s]}`, i, strings.Join(alternatives, ",")))
+	}
+	for i := range more {
+		parts = append(parts, fmt.Sprintf(`"h%d":[1]`, i))
+	}
+	return "{" + strings.Join(parts, ",") + "}"
 }
