@@ -2,55 +2,142 @@ package edge
 
 import (
 	"context"
-	"errors"
+	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 )
 
-// newH3Server makes the front for HTTP/3 out of the one on net/http: rare enough not to need a path of its own.
-func newH3Server(s *Server) *http3.Server {
-	l := &s.limits
-	return &http3.Server{
-		Handler: s.std, TLSConfig: http3.ConfigureTLSConfig(s.tlsConfig), MaxHeaderBytes: l.HeadBytes, IdleTimeout: l.ClientIdle,
-		QUICConfig: &quic.Config{
-			HandshakeIdleTimeout: l.Handshake / 2, // twice that for all of it
-			MaxIdleTimeout:       l.ClientStall, KeepAlivePeriod: l.ClientStall / 2,
-			MaxIncomingStreams:         int64(l.StreamsPerConn),
-			MaxStreamReceiveWindow:     streamWindow,
-			MaxConnectionReceiveWindow: connWindow,
-		},
-		Logger: s.cfg.Log,
-	}
+// front3 is the front for HTTP/3: the one on net/http behind quic-go, for it is rare enough not to need a path of its own.
+type front3 struct {
+	edge   *Server
+	socket *quicSocket // nil: there is none
+	server *http3.Server
+	busy   atomic.Int64  // requests in flight
+	over   chan struct{} // closed when nothing is served any more
 }
 
-// serveH3 serves HTTP/3 until draining begins. The socket is shared with the edge that takes over, and what arrives at it goes to either,
-// so connections are told to go and get only a short time for what is in flight.
-func (s *Server) serveH3() {
-	if s.cfg.HTTP3 == nil || s.draining.Load() {
+// newFront3 prepares the front for an edge that takes over from another one, or from none.
+func newFront3(s *Server, elder quicHome) (*front3, error) {
+	f := &front3{edge: s, over: make(chan struct{})}
+	udp, ok := s.cfg.HTTP3.(*net.UDPConn)
+	if !ok {
+		return f, nil
+	}
+	l := &s.limits
+	f.server = &http3.Server{Handler: f, MaxHeaderBytes: l.HeadBytes, IdleTimeout: l.ClientIdle, Logger: s.cfg.Log}
+	var err error
+	f.socket, err = newQUICSocket(udp, elder)
+	return f, err
+}
+
+// listen begins to take connections.
+func (f *front3) listen() (*quic.Transport, *quic.EarlyListener, error) {
+	l := &f.edge.limits
+	t := &quic.Transport{Conn: f.socket, ConnectionIDGenerator: f.socket.mark}
+	listener, err := t.ListenEarly(http3.ConfigureTLSConfig(f.edge.tlsConfig), &quic.Config{
+		HandshakeIdleTimeout: l.Handshake / 2, // twice that for all of it
+		MaxIdleTimeout:       l.ClientStall, KeepAlivePeriod: l.ClientStall / 2,
+		MaxIncomingStreams:         int64(l.StreamsPerConn),
+		MaxStreamReceiveWindow:     streamWindow,
+		MaxConnectionReceiveWindow: connWindow,
+	})
+	return t, listener, err
+}
+
+// ServeHTTP serves one request.
+func (f *front3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.busy.Add(1)
+	defer f.busy.Add(-1)
+	f.edge.std.ServeHTTP(w, r)
+}
+
+// run serves from when the elder edge leaves the socket until draining has ended.
+func (f *front3) run() {
+	defer close(f.over)
+	if f.socket == nil {
 		return
 	}
-	defer s.cfg.HTTP3.Close()
-	server := newH3Server(s)
+	defer f.socket.Close()
+	s := f.edge
+	if !s.awaitElder() {
+		return
+	}
+	transport, listener, err := f.listen()
+	if err != nil {
+		s.cfg.Log.Error("HTTP/3 is not served", "error", err)
+		return
+	}
+	defer transport.Close()
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(s.cfg.HTTP3) }()
+	go func() { done <- f.server.ServeListener(listener) }()
 	select {
 	case err := <-done:
-		if !errors.Is(err, http.ErrServerClosed) {
-			s.cfg.Log.Error("HTTP/3 is not served any more", "error", err)
-		}
+		s.cfg.Log.Error("HTTP/3 is not served any more", "error", err)
 		return
 	case <-s.stopAccept:
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.limits.DrainIdle)
-	defer cancel()
-	if server.Shutdown(ctx) != nil {
-		server.Close()
-	}
+	f.drain(listener)
 	<-done
+}
+
+// drain lets requests in flight finish, as those of other protocols. Clients are told to go. Without a younger edge that passes packets
+// on, what arrives is for this one as long as it reads.
+func (f *front3) drain(listener *quic.EarlyListener) {
+	s, patience := f.edge, f.edge.limits.Drain
+	s.kin.mu.Lock()
+	younger, passes := s.kin.younger != nil, s.kin.youngerPasses
+	s.kin.mu.Unlock()
+	switch {
+	case passes:
+		f.socket.give()
+	case younger: // it reads the same socket, and what it gets of ours is lost
+		patience = s.limits.DrainIdle
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	listener.Close()
+	go func() {
+		f.calm(ctx)
+		cancel()
+	}()
+	f.server.Shutdown(ctx)
+	f.server.Close()
+}
+
+// calm returns when no request has been in flight for so long that clients have got their answers.
+func (f *front3) calm(ctx context.Context) {
+	tick := time.NewTicker(f.edge.limits.DrainIdle / 10)
+	defer tick.Stop()
+	for quiet := 0; quiet < 10; quiet++ {
+		if f.busy.Load() > 0 {
+			quiet = -1
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// awaitElder returns true when no elder edge reads the UDP socket any more, false when this one drains before.
+func (s *Server) awaitElder() bool {
+	for !s.draining.Load() {
+		seen := s.hub.current()
+		s.kin.mu.Lock()
+		reads := s.kin.elder != nil && s.kin.elderPasses && !s.kin.last.Draining
+		s.kin.mu.Unlock()
+		if !reads {
+			return true
+		}
+		s.hub.await(s.routing.base, seen)
+	}
+	return false
 }
 
 // altSvcLine is the header line that tells clients of HTTP/3 (RFC 7838); empty when it is not served.

@@ -100,8 +100,80 @@ func TestHTTP3StreamsEventsAndGoes(t *testing.T) {
 			t.Fatalf("%q, %v", line, err)
 		}
 	}
-	h.stop() // waits for nobody longer than DrainIdle, for the socket belongs to the next edge
+	h.stop() // waits for nobody longer than Drain
 	if _, err := io.ReadAll(r); err == nil {
 		t.Error("the stream ended as if it were complete")
+	}
+}
+
+// TestHTTP3HandOver: requests over HTTP/3 that are in flight at the elder edge are finished there, uploads and downloads, while new
+// connections are the younger edge's.
+func TestHTTP3HandOver(t *testing.T) {
+	h, c := http3House(t, nil)
+	begun, hold := make(chan struct{}, 2), make(chan struct{})
+	s := app(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hold" {
+			begun <- struct{}{}
+			<-hold
+		}
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, " ", err, strings.Repeat("x", 1<<20))
+	})
+	h.publish(nil, target("i1", s, Active))
+	ask := func(c *http.Client, path string) string {
+		resp, err := c.Post("https://"+appHost+path, "text/plain", strings.NewReader(strings.Repeat("x", 1<<20)))
+		if err != nil {
+			return err.Error()
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		return fmt.Sprint(resp.Proto, " ", len(b), " ", err)
+	}
+	const want = "HTTP/3.0 1048589 <nil>"
+	if got := ask(c, "/"); got != want {
+		t.Fatalf("before: %s", got)
+	}
+	held := make(chan string, 1)
+	go func() { held <- ask(c, "/hold") }()
+	<-begun
+	young, control, _ := h.follower(t)
+	check(t, control.Accept(t.Context()))
+	other := http3Client(t, h, h.edge.cfg.HTTP3.LocalAddr().String())
+	if got := ask(other, "/"); got != want || h.edge.Status().Services[appARN].Requests != 2 {
+		t.Errorf("while both serve, of which the elder one reads the socket: %s, and it has had %d requests", got, h.edge.Status().Services[appARN].Requests)
+	}
+	check(t, h.client.Drain(t.Context()))
+	third := http3Client(t, h, h.edge.cfg.HTTP3.LocalAddr().String())
+	if got := ask(third, "/"); got != want || young.Status().Services[appARN].Requests != 1 {
+		t.Errorf("at the younger edge: %s; it has had %d requests", got, young.Status().Services[appARN].Requests)
+	}
+	time.Sleep(3 * h.edge.limits.DrainIdle) // longer than idle connections are waited for
+	close(hold)
+	if got := <-held; got != want {
+		t.Errorf("in flight: %s", got)
+	}
+	h.stop()
+}
+
+func TestQUICMark(t *testing.T) {
+	elder, younger := newQUICMark(255), newQUICMark(0)
+	id, err := elder.GenerateConnectionID()
+	check(t, err)
+	short := append([]byte{0x40}, append(id.Bytes(), "payload"...)...)
+	long := append([]byte{0xe0, 0, 0, 0, 1, quicIDLength}, append(id.Bytes(), "payload"...)...)
+	foreign := append([]byte{0xc0, 0, 0, 0, 1, 20}, append(id.Bytes(), make([]byte, 40)...)...)
+	for name, c := range map[string]struct {
+		packet []byte
+		theirs bool
+	}{
+		"short": {short, true}, "long": {long, true}, "an id of another length": {foreign, false}, "empty": {nil, false},
+		"cut": {short[:5], false}, "cut long": {long[:8], false}, "no mark": {append([]byte{0x40}, make([]byte, 30)...), false},
+	} {
+		if got := younger.elsewhere(c.packet); got != c.theirs {
+			t.Errorf("%s: elsewhere %t", name, got)
+		}
+		if elder.elsewhere(c.packet) {
+			t.Errorf("%s: its own edge passes it on", name)
+		}
 	}
 }

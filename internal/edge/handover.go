@@ -23,6 +23,8 @@ type Handover struct {
 	Status Status
 	// Ledgers are where the requests that are in flight at other edges are counted.
 	Ledgers []string
+	// QUIC is where packets of HTTP/3 for connections of the elder edge are passed on to.
+	QUIC quicHome
 }
 
 // How long the other edge is waited for, and how long the first checks may take.
@@ -37,10 +39,15 @@ type kin struct {
 	elder   *Client // nil: none, or it has ended
 	younger *Client
 	last    Status // of the elder, as last seen: what it counted stays counted
+	// Whether packets of HTTP/3 are passed on: the younger edge does so, the elder one takes them.
+	youngerPasses, elderPasses bool
 }
 
 // introduction is how a younger edge says where it is reached, and where it counts its requests in flight.
-type introduction struct{ Socket, Ledger string }
+type introduction struct {
+	Socket, Ledger string
+	PassesQUIC     bool
+}
 
 // welcomeYounger notes the successor and hands it what it needs. Nothing is published between the two.
 func (s *Server) welcomeYounger(w http.ResponseWriter, r *http.Request) {
@@ -51,10 +58,10 @@ func (s *Server) welcomeYounger(w http.ResponseWriter, r *http.Request) {
 	}
 	s.publishing.Lock()
 	s.kin.mu.Lock()
-	s.kin.younger = NewClient(in.Socket)
+	s.kin.younger, s.kin.youngerPasses = NewClient(in.Socket), in.PassesQUIC
 	s.kin.mu.Unlock()
 	s.routing.icebox.await()
-	h := Handover{Table: s.routing.current.Load().table, Status: s.Status(), Ledgers: s.routing.ledgers()}
+	h := Handover{Table: s.routing.current.Load().table, Status: s.Status(), Ledgers: s.routing.ledgers(), QUIC: s.h3.socket.home()}
 	s.publishing.Unlock()
 	s.meet(in.Ledger)
 	s.addElder(r.Context(), &h.Status)
@@ -67,11 +74,14 @@ func (s *Server) inherit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, peerPatience)
 	defer cancel()
 	elder := NewClient(s.cfg.Elder)
-	h, err := elder.introduce(ctx, introduction{s.cfg.Socket, s.routing.ledger.path()})
+	h, err := elder.introduce(ctx, introduction{s.cfg.Socket, s.routing.ledger.path(), s.cfg.HTTP3 != nil})
 	if err != nil {
 		return fmt.Errorf("take over from the elder edge: %w", err)
 	}
-	s.kin.elder, s.kin.last = elder, h.Status
+	s.kin.elder, s.kin.last, s.kin.elderPasses = elder, h.Status, h.QUIC.Inbox != ""
+	if s.h3, err = newFront3(s, h.QUIC); err != nil {
+		return err
+	}
 	if err := s.routing.apply(h.Table, true); err != nil {
 		return fmt.Errorf("the table of the elder edge: %w", err)
 	}

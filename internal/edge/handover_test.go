@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,12 @@ func (h *house) follower(t *testing.T) (young *Server, client *Client, end <-cha
 	ready := make(chan struct{})
 	cfg := h.edge.cfg
 	cfg.HTTPS, cfg.HTTP, cfg.Plain = dup(t, h.https), dup(t, h.http), dup(t, h.plain)
+	if udp, ok := cfg.HTTP3.(*net.UDPConn); ok {
+		f, err := udp.File()
+		check(t, err)
+		cfg.HTTP3, err = net.FilePacketConn(f)
+		check(t, errors.Join(err, f.Close()))
+	}
 	cfg.Control, cfg.Socket, cfg.Elder, cfg.Ready = control, socket, h.socket, func() { close(ready) }
 	young, err = New(cfg)
 	check(t, err)

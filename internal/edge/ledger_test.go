@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -84,7 +85,10 @@ func TestTwoEdgesShareTheConcurrency(t *testing.T) {
 
 // dialing is a transport that finds everything at one address, by a connection for each request.
 func dialing(address string) *http.Transport {
-	return &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", address) }, DisableKeepAlives: true}
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address)
+	}, DisableKeepAlives: true}
 }
 
 // await waits until something holds.

@@ -66,6 +66,7 @@ type Server struct {
 	longLives longLives
 	lot       *lot // nil: idle connections are not parked
 	kin       kin
+	h3        *front3
 
 	h2c     *http.Transport // makes connections to instances that speak only HTTP/2
 	stdOnly bool            // plain connections go to net/http at once: the oracle of the tests
@@ -123,6 +124,10 @@ func New(cfg Config) (*Server, error) {
 		}
 		return s, nil
 	}
+	if s.h3, err = newFront3(s, quicHome{}); err != nil {
+		cancel()
+		return nil, err
+	}
 	s.Accept()
 	s.restore()
 	return s, nil
@@ -169,8 +174,10 @@ func (s *Server) Run(ctx context.Context) error {
 	err := s.begin(ctx)
 	if err == nil {
 		serving.Go(func() { s.followElder(ticking) })
-		serving.Go(s.serveH3)
+		serving.Go(s.h3.run)
 		s.acceptEach(&accepting)
+	} else {
+		close(s.h3.over)
 	}
 	s.BeginDrain()
 	err = errors.Join(err, s.drain(&accepting))
@@ -257,6 +264,7 @@ func (s *Server) drain(accepting *sync.WaitGroup) error {
 			c.Close()
 		}
 	}
+	<-s.h3.over // it has as much time
 	s.closeControl()
 	return err
 }
