@@ -45,6 +45,7 @@ type world struct {
 	stopped   chan error
 	startTime time.Duration
 	quiet     time.Duration // default 60 s
+	vpcs      *vpcs         // nil: there are none
 	killed    chan struct{} // closed when the reconciler is ended; lets go a worker that stands at a step boundary
 }
 
@@ -157,7 +158,7 @@ func newWorld(t *testing.T) *world {
 	}())
 	t.Cleanup(func() { w.logs.Close() })
 	check(t, func() error {
-		w.control, err = control.New(control.Config{DB: w.db, Suffix: "test", Log: slog.New(slog.DiscardHandler)})
+		w.control, err = control.New(control.Config{DB: w.db, Suffix: "test", IngressWork: true, Log: slog.New(slog.DiscardHandler)})
 		return err
 	}())
 	w.startEdge()
@@ -200,11 +201,15 @@ func (w *world) startEdge() {
 // run starts a reconciler, as a start of the control role does. fault is called at step boundaries.
 func (w *world) run(fault func(string)) {
 	w.t.Helper()
-	r, err := reconcile.New(reconcile.Config{
+	conf := reconcile.Config{
 		DB: w.db, Repositories: w.source, Builder: w.source, Images: w.images, Instances: w.machine.Driver(), Router: w.router, Logs: w.logs,
 		Certificates: noCertificates{}, Credentials: noCredentials{}, Log: slog.New(slog.NewTextHandler(t0{w.t}, nil)), ScratchDir: filepath.Join(w.dir, "checkouts"),
 		StartTimeout: w.startTime, DrainTimeout: 10 * time.Second, StopGrace: 100 * time.Millisecond, QuietTime: w.quiet, Fault: fault, Keep: 3,
-	})
+	}
+	if w.vpcs != nil {
+		conf.Networks, conf.Ingresses, conf.JoinTimeout = w.vpcs, w.control, time.Second
+	}
+	r, err := reconcile.New(conf)
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop, w.stopped = cancel, make(chan error, 1)
