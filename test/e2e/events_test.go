@@ -257,9 +257,9 @@ func TestEventsOutliveControl(t *testing.T) {
 		}
 		return len(got) == len(want)
 	})
-	for i, e := range hook.at("/mine") {
-		if !want[e.ID] || e.Detail["n"] != float64(i) {
-			t.Errorf("event %d is %+v", i, e)
+	for _, e := range hook.at("/mine") {
+		if !want[e.ID] {
+			t.Errorf("nobody sent %+v", e)
 		}
 	}
 }

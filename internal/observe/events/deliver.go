@@ -56,16 +56,17 @@ func (b *Bus) deliver(ctx context.Context, k laneKey, l *lane, seq int64) {
 func (b *Bus) try(ctx context.Context, k laneKey, l *lane, seq int64) error {
 	d, err := b.read(ctx, k, seq)
 	if errors.Is(err, errGone) {
-		return b.end(ctx, k, seq)
+		return b.end(ctx, k, seq, false)
 	}
 	if err != nil {
 		return err
 	}
 	switch err := b.send(ctx, d); {
 	case err == nil:
+		back := l.failures >= outage
 		l.failures, l.rest = 0, time.Time{}
 		b.count.delivered.Add(1)
-		return b.end(ctx, k, seq)
+		return b.end(ctx, k, seq, back)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	default:
@@ -205,22 +206,31 @@ func (b *Bus) writeLog(ctx context.Context, d delivery, group string, body []byt
 	return err
 }
 
-func (b *Bus) end(ctx context.Context, k laneKey, seq int64) error {
+// end forgets a delivery. When the target is back after it was away, what else waits for it is due.
+func (b *Bus) end(ctx context.Context, k laneKey, seq int64, back bool) error {
 	ctx = context.WithoutCancel(ctx) // what arrived need not be sent again
-	return b.conf.DB.UpdateQuietly(ctx, func(tx *store.Tx) error { return endDelivery(tx, k, seq) })
+	return b.conf.DB.UpdateQuietly(ctx, func(tx *store.Tx) error {
+		if back {
+			if err := release(tx, k); err != nil {
+				return err
+			}
+		}
+		return endDelivery(tx, k, seq)
+	})
 }
 
 // failed notes a delivery that did not succeed: it is tried again later, or given up.
 func (b *Bus) failed(ctx context.Context, d delivery, l *lane, seq int64, why error) error {
 	now := b.conf.Now().UTC()
 	attempts := d.attempts + 1
-	next := nextTry(d.policy(), d.event.arrived, attempts, why, now, b.conf.Random())
+	random := b.conf.Random()
+	next := nextTry(d.policy(), d.event.arrived, attempts, why, now, random)
 	var f failure
 	if errors.As(why, &f) && f.final {
 		l.failures, l.rest = 0, time.Time{} // the target is there; it is this event that it does not want
 	} else {
 		l.failures++
-		l.rest = now.Add(pauseAfter(l.failures, b.conf.Random()))
+		l.rest = now.Add(max(pauseAfter(l.failures, random), min(f.after, longestPause)))
 	}
 	attrs := []any{"rule", RuleARN(d.lane.Scope, d.lane.rule), "target_id", d.lane.target, "target", d.arn(), "event_id", d.event.ID, "attempts", attempts, "err", why}
 	if next.IsZero() {

@@ -31,12 +31,17 @@ type lane struct {
 	nudge    chan struct{}
 	failures int       // in a row
 	rest     time.Time // until when the target is left alone
+	last     int64     // what was tried last
 }
 
-// resume goes on with what earlier processes noted.
+// resume goes on with what earlier processes noted. All of it is tried at once, in its order.
 func (b *Bus) resume(ctx context.Context) error {
 	var keys []laneKey
-	err := b.conf.DB.View(ctx, func(tx *store.Tx) error {
+	err := b.conf.DB.UpdateQuietly(ctx, func(tx *store.Tx) error {
+		keys = nil
+		if err := tx.Exec(`UPDATE event_deliveries SET next = 0 WHERE next > 0`); err != nil {
+			return err
+		}
 		return tx.Each(`SELECT DISTINCT account, region, rule, target, dead FROM event_deliveries`, nil, func(row store.Row) error {
 			var l laneKey
 			var dead int
@@ -77,6 +82,7 @@ func (b *Bus) runLane(ctx context.Context, k laneKey, l *lane) {
 			b.conf.Log.Error("look at the events for a target", "rule", RuleARN(k.Scope, k.rule), "target_id", k.target, "err", err)
 			wait(ctx, nil, relayPause)
 		case seq != 0:
+			l.last = seq
 			b.deliver(ctx, k, l, seq)
 		case again.IsZero():
 			if b.leave(k, l) {
@@ -111,7 +117,7 @@ func (b *Bus) next(ctx context.Context, k laneKey, l *lane, now time.Time) (seq 
 		w.aside, err = readItem(tx, k, setAside)
 		return err
 	})
-	seq, again = choose(w, l.rest, now)
+	seq, again = choose(w, l.rest, now, l.last)
 	return seq, again, err
 }
 
@@ -150,6 +156,11 @@ func endDelivery(tx *store.Tx, k laneKey, seq int64) error {
 		return err
 	}
 	return forgetEvents(tx, seq-1, seq)
+}
+
+// release lets all that waits in a queue be tried at once.
+func release(tx *store.Tx, k laneKey) error {
+	return tx.Exec(`UPDATE event_deliveries SET next = 0 WHERE `+ofLane+` AND next > 0`, k.args()...)
 }
 
 // forgetEvents drops those events with from < seq ≤ to that go nowhere any more. The newest one of the outbox stays, so that places are

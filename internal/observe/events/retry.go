@@ -19,6 +19,9 @@ func (f failure) Unwrap() error { return f.err }
 const (
 	firstPause   = time.Second
 	longestPause = 10 * time.Minute
+	// outage is how many failures in a row mean that the target was away, and not that it disliked one event: more than that one is tried
+	// before others are. When it is back, all that waits is tried at once, in its order.
+	outage = 5
 )
 
 // pauseAfter is how long to wait after so many failures in a row, from 1: each time twice as long, and by chance up to a half less, so
@@ -58,8 +61,8 @@ type item struct {
 }
 
 // choose gives the delivery to be tried now, or 0 and when to look again; the zero time when nothing waits. rest is until when the target
-// is left alone.
-func choose(w waiting, rest, now time.Time) (seq int64, again time.Time) {
+// is left alone, last is what was tried last: after one put aside it is another's turn, to learn whether the target or that one is at fault.
+func choose(w waiting, rest, now time.Time, last int64) (seq int64, again time.Time) {
 	if w.head.seq == 0 && w.aside.seq == 0 {
 		return 0, time.Time{}
 	}
@@ -68,7 +71,7 @@ func choose(w waiting, rest, now time.Time) (seq int64, again time.Time) {
 	}
 	headDue, asideDue := w.head.seq != 0 && !now.Before(w.head.next), w.aside.seq != 0 && !now.Before(w.aside.next)
 	switch {
-	case headDue && asideDue:
+	case headDue && asideDue && w.aside.seq != last:
 		return min(w.head.seq, w.aside.seq), now
 	case headDue:
 		return w.head.seq, now

@@ -62,6 +62,7 @@ func TestNextTry(t *testing.T) {
 }
 
 func TestWhatIsTriedNext(t *testing.T) {
+	const lastTried = 3
 	due, later, muchLater := t0.Add(-time.Second), t0.Add(time.Second), t0.Add(time.Minute)
 	for name, c := range map[string]struct {
 		w     waiting
@@ -79,8 +80,10 @@ func TestWhatIsTriedNext(t *testing.T) {
 		"nothing is due, that aside comes first": {waiting{head: item{5, muchLater}, aside: item{2, later}}, time.Time{}, 0, later},
 		"nothing is due, the oldest comes first": {waiting{head: item{5, later}, aside: item{2, muchLater}}, time.Time{}, 0, later},
 		"only one aside":                         {waiting{aside: item{2, later}}, time.Time{}, 0, later},
+		"one put aside that has just failed":     {waiting{head: item{5, due}, aside: item{lastTried, due}}, time.Time{}, 5, t0},
+		"only one that has just failed":          {waiting{aside: item{lastTried, due}}, time.Time{}, lastTried, t0},
 	} {
-		if seq, again := choose(c.w, c.rest, t0); seq != c.seq || !again.Equal(c.again) {
+		if seq, again := choose(c.w, c.rest, t0, lastTried); seq != c.seq || !again.Equal(c.again) {
 			t.Errorf("%s: %d, %s", name, seq, again)
 		}
 	}
