@@ -18,6 +18,7 @@ func (e *ec2API) readActions() map[string]Action {
 		"DescribeDhcpOptions":       ec2Action(anything[ec2.DescribeDhcpOptionsRequest]("ec2:DescribeDhcpOptions"), e.describeOptions),
 		"DescribeAvailabilityZones": ec2Action(anything[ec2.DescribeAvailabilityZonesRequest]("ec2:DescribeAvailabilityZones"), e.describeZones),
 		"DescribeRegions":           ec2Action(anything[ec2.DescribeRegionsRequest]("ec2:DescribeRegions"), e.describeRegions),
+		"DescribePrefixLists":       ec2Action(anything[ec2.DescribePrefixListsRequest]("ec2:DescribePrefixLists"), e.describePrefixLists),
 		"DescribeAccountAttributes": ec2Action(anything[ec2.DescribeAccountAttributesRequest]("ec2:DescribeAccountAttributes"), e.describeAccount),
 	}
 }
@@ -187,6 +188,14 @@ func (e *ec2API) describeRegions(_ context.Context, c Call, in *ec2.DescribeRegi
 		}
 	}
 	return out, nil
+}
+
+// describePrefixLists lists nothing: prefix lists belong to gateway endpoints, which are not here. Templates ask for that of every endpoint.
+func (e *ec2API) describePrefixLists(_ context.Context, _ Call, in *ec2.DescribePrefixListsRequest) (*ec2.DescribePrefixListsResult, error) {
+	if len(in.PrefixListIds) > 0 {
+		return nil, apprunner.Errorf("InvalidPrefixListId.NotFound", "The prefix list ID '%s' does not exist", clip(in.PrefixListIds[0], 64))
+	}
+	return &ec2.DescribePrefixListsResult{PrefixLists: []ec2.PrefixList{}}, nil
 }
 
 func (e *ec2API) describeAccount(ctx context.Context, c Call, in *ec2.DescribeAccountAttributesRequest) (*ec2.DescribeAccountAttributesResult, error) {

@@ -660,6 +660,10 @@ func TestEC2Surroundings(t *testing.T) {
 	if got := attributes.text("accountAttributeSet/item/attributeValueSet/item/attributeValue"); got != c.do(t, "DescribeVpcs").text("vpcSet/item/vpcId") {
 		t.Errorf("%v", attributes)
 	}
+	if lists := c.do(t, "DescribePrefixLists", "Filter.1.Name=prefix-list-name", "Filter.1.Value.1=x").at("prefixListSet"); lists.XMLName.Local == "" || len(lists.Inner) != 0 {
+		t.Errorf("%v", lists)
+	}
+	c.refused(t, "InvalidPrefixListId.NotFound", "DescribePrefixLists", "PrefixListId.1=pl-00000000")
 	c.refused(t, "InvalidAction", "RunInstances")
 }
 

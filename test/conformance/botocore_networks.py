@@ -97,6 +97,7 @@ def surroundings(story, c, mine):
     want(len(c("DescribeAvailabilityZones")["AvailabilityZones"]) == 3, "three zones")
     want(c("DescribeRegions")["Regions"][0]["RegionName"] == "us-east-1", "the region")
     c("DescribeAccountAttributes")
+    want(c("DescribePrefixLists")["PrefixLists"] == [], "prefix lists")
     c("DescribeDhcpOptions")
     want(c("DescribeNetworkAcls", Filters=mine)["NetworkAcls"][0]["IsDefault"], "the default network ACL")
     vpc = mine[0]["Values"][0]

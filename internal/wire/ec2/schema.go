@@ -183,6 +183,11 @@ var operations = [...]wire.Operation{
 		Paginated: true,
 	},
 	{
+		Name:  "DescribePrefixLists",
+		Input: iDescribePrefixListsRequest, NewInput: func() any { return new(DescribePrefixListsRequest) },
+		Output: iDescribePrefixListsResult, NewOutput: func() any { return new(DescribePrefixListsResult) },
+	},
+	{
 		Name:  "DescribeRegions",
 		Input: iDescribeRegionsRequest, NewInput: func() any { return new(DescribeRegionsRequest) },
 		Output: iDescribeRegionsResult, NewOutput: func() any { return new(DescribeRegionsResult) },
@@ -389,6 +394,8 @@ const (
 	iDescribeNetworkInterfacesMaxResults
 	iDescribeNetworkInterfacesRequest
 	iDescribeNetworkInterfacesResult
+	iDescribePrefixListsRequest
+	iDescribePrefixListsResult
 	iDescribeRegionsRequest
 	iDescribeRegionsResult
 	iDescribeRouteTablesMaxResults
@@ -514,9 +521,12 @@ const (
 	iPayerResponsibilitySet
 	iPayerResponsibilityType
 	iPortRange
+	iPrefixList
 	iPrefixListId
 	iPrefixListIdList
 	iPrefixListResourceId
+	iPrefixListResourceIdStringList
+	iPrefixListSet
 	iPrivateDnsDetails
 	iPrivateDnsDetailsSet
 	iPrivateDnsNameOptionsOnLaunch
@@ -1094,6 +1104,17 @@ var shapes = [...]wire.Shape{
 		{Name: "NetworkInterfaces", Shape: iNetworkInterfaceList, Alias: "networkInterfaceSet"},
 		{Name: "NextToken", Shape: iString, Alias: "nextToken"},
 	}},
+	{Name: "DescribePrefixListsRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "DryRun", Shape: iBoolean},
+		{Name: "Filters", Shape: iFilterList, Alias: "Filter"},
+		{Name: "MaxResults", Shape: iInteger},
+		{Name: "NextToken", Shape: iString},
+		{Name: "PrefixListIds", Shape: iPrefixListResourceIdStringList, Alias: "PrefixListId"},
+	}},
+	{Name: "DescribePrefixListsResult", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "NextToken", Shape: iString, Alias: "nextToken"},
+		{Name: "PrefixLists", Shape: iPrefixListSet, Alias: "prefixListSet"},
+	}},
 	{Name: "DescribeRegionsRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "RegionNames", Shape: iRegionNameStringList, Alias: "RegionName"},
 		{Name: "AllRegions", Shape: iBoolean},
@@ -1538,12 +1559,19 @@ var shapes = [...]wire.Shape{
 		{Name: "From", Shape: iInteger, Alias: "from"},
 		{Name: "To", Shape: iInteger, Alias: "to"},
 	}},
+	{Name: "PrefixList", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Cidrs", Shape: iValueStringList, Alias: "cidrSet"},
+		{Name: "PrefixListId", Shape: iString, Alias: "prefixListId"},
+		{Name: "PrefixListName", Shape: iString, Alias: "prefixListName"},
+	}},
 	{Name: "PrefixListId", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Description", Shape: iString, Alias: "description"},
 		{Name: "PrefixListId", Shape: iString, Alias: "prefixListId"},
 	}},
 	{Name: "PrefixListIdList", Kind: wire.List, Value: iPrefixListId, Item: "item"},
 	{Name: "PrefixListResourceId", Kind: wire.String},
+	{Name: "PrefixListResourceIdStringList", Kind: wire.List, Value: iPrefixListResourceId, Item: "item"},
+	{Name: "PrefixListSet", Kind: wire.List, Value: iPrefixList, Item: "item"},
 	{Name: "PrivateDnsDetails", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PrivateDnsName", Shape: iString, Alias: "privateDnsName"},
 	}},

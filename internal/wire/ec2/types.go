@@ -624,6 +624,21 @@ type DescribeNetworkInterfacesResult struct {
 	NextToken         *string
 }
 
+// DescribePrefixListsRequest is the structure DescribePrefixListsRequest of the model.
+type DescribePrefixListsRequest struct {
+	DryRun        *bool
+	Filters       []Filter
+	MaxResults    *int32
+	NextToken     *string
+	PrefixListIds []string
+}
+
+// DescribePrefixListsResult is the structure DescribePrefixListsResult of the model.
+type DescribePrefixListsResult struct {
+	NextToken   *string
+	PrefixLists []PrefixList
+}
+
 // DescribeRegionsRequest is the structure DescribeRegionsRequest of the model.
 type DescribeRegionsRequest struct {
 	RegionNames []string
@@ -1244,6 +1259,13 @@ const (
 type PortRange struct {
 	From *int32
 	To   *int32
+}
+
+// PrefixList is the structure PrefixList of the model.
+type PrefixList struct {
+	Cidrs          []string
+	PrefixListId   *string
+	PrefixListName *string
 }
 
 // PrefixListId is the structure PrefixListId of the model.
