@@ -24,13 +24,8 @@ build: bin/slipway bin/slipway-shim ## build bin/slipway
 bin/slipway: $(SOURCES) $(CONSOLE)
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
 
-$(BUNDLE): console/node_modules/.package-lock.json $(shell find console/src console/public console/build -type f) $(wildcard console/*.json console/*.ts console/*.html)
-	@echo "building the web console"
-	@cd console && npm run --silent build -- --logLevel warn
-
-console/node_modules/.package-lock.json: console/package-lock.json
-	@cd console && npm ci --silent || { echo "the console's packages cannot be fetched; 'make build CONSOLE=' builds without it" >&2; exit 1; }
-	@touch $@
+$(BUNDLE): $(shell find console/src console/public console/build -type f) $(wildcard console/*.json console/*.ts console/*.html)
+	@deploy/console.sh
 
 # The same shim as `slipway shim`, without the rest: 1 MB of memory an instance instead of 7. Slipway uses it when it lies beside.
 bin/slipway-shim: $(SOURCES)
