@@ -205,3 +205,19 @@ func TestAConfigurationIsEdited(t *testing.T) {
 		t.Errorf("the service has %+v, %+v", s.InstanceConfiguration, s.HealthCheckConfiguration)
 	}
 }
+
+// What the configuration file of a repository says is hidden, until the settings are taken over into the service.
+//
+// checklist: 73, 92
+func TestWhatAFileSaysIsNotEdited(t *testing.T) {
+	h := theHouse(t)
+	g := rig.NewGit(t, map[string]string{
+		"server.py":      server,
+		"apprunner.yaml": "version: 1.0\nruntime: python311\nbuild:\n  commands:\n    build:\n      - echo from the file > built.txt\nrun:\n  command: python3 server.py\n",
+	})
+	s := h.Create(t, "by-file", rig.CodeSource(g.URL(), nil), types.ServiceStatusRunning, rig.Small)
+	s.Says(t, "/", "from the file")
+	play(t, h, "configuration_file", user(t, h, "jule", mayAll), map[string]any{"arn": s.ARN()})
+	s = h.Await(t, s.ARN(), types.ServiceStatusRunning)
+	s.Says(t, "/", "from the console")
+}

@@ -32,6 +32,9 @@ await story(async (page) => {
   await page.getByRole('radio', { name: /^Create new service role/ }).check();
   equal('the proposed role', await page.getByLabel('Service role name').inputValue(), 'AppRunnerECRAccessRole2');
   await usable(page, 'source');
+  await page.getByRole('button', { name: 'Info about Source and deployment' }).click();
+  await page.getByRole('heading', { name: 'Source and deployment', level: 2 }).waitFor();
+  await page.getByRole('button', { name: 'Close help' }).click();
   await go(page, 'Next', 'Configure service');
 
   // Service: only the name is missing.
@@ -52,6 +55,11 @@ await story(async (page) => {
   await page.getByLabel('Name', { exact: true }).fill('COLOUR');
 
   await unfold(page, 'Auto scaling');
+  equal('the proposed auto scaling', await page.getByRole('radio', { name: /^Default configuration/ }).isChecked(), true);
+  await page.getByRole('radio', { name: /^Existing configuration/ }).check();
+  await page.getByRole('button', { name: /^Configuration Choose a configuration/ }).click();
+  await page.getByRole('option', { name: /^DefaultConfiguration, revision 1/ }).waitFor();
+  await page.keyboard.press('Escape');
   await page.getByRole('radio', { name: /^New custom configuration/ }).check();
   await page.getByLabel('Configuration name').fill(told.scaling);
   await page.getByLabel('Concurrency').fill('50');

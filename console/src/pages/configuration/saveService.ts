@@ -1,13 +1,12 @@
 import { TagResourceCommand, UntagResourceCommand, UpdateServiceCommand, type AppRunnerClient, type Service } from '@aws-sdk/client-apprunner';
 import { AssociateWebACLCommand, DisassociateWebACLCommand, type WAFV2Client } from '@aws-sdk/client-wafv2';
 
-import { makeScaling, type Makers } from '../create/createService';
+import { makeMissing, type Makers } from '../create/createService';
 import { ingressOf, leave, move } from '../networking/ingress';
 import { planToJoin } from '../networking/plans';
 import { joinTags } from '../service-form/extras';
 import { callerPulls, type Ingress, type ServiceForm } from '../service-form/form';
 import { updateRequest } from '../service-form/request';
-import { makeAccessRole } from '../service-form/roles';
 
 /**
  * Brings a service from one state of the form to another: by an update where the settings differ, which is an operation, and by tags
@@ -30,20 +29,6 @@ export async function saveService(
   await saveEndpoint(makers.apprunner, arn, before.ingress, ready.ingress);
   await saveTags(makers.apprunner, arn, before, ready);
   await saveWebAcl(makers.wafv2, arn, before, ready);
-}
-
-async function makeMissing(makers: Makers, asked: ServiceForm, made: (form: ServiceForm) => void): Promise<ServiceForm> {
-  let form = asked;
-  if (form.kind === 'image' && form.provider === 'ECR' && form.access.use === 'new') {
-    const arn = await makeAccessRole(makers.iam, form.access.name);
-    form = { ...form, access: { ...form.access, use: 'existing', arn } };
-    made(form);
-  }
-  if (form.scaling.use === 'new') {
-    form = { ...form, scaling: { ...form.scaling, use: 'existing', arn: await makeScaling(makers.apprunner, form.scaling) } };
-    made(form);
-  }
-  return form;
 }
 
 /** Joins a private service to its endpoint: at once to another one than it has, else when the update is over. */

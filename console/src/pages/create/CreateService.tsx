@@ -6,7 +6,7 @@ import { useNavigate, useSearchParams } from 'react-router';
 import { useClients } from '../../aws/clients';
 import { useSession } from '../../session/session';
 import { useFlash } from '../../shell/flash';
-import { usePage, type Help } from '../../shell/page';
+import { InfoLink, usePage } from '../../shell/page';
 import { apiFaults, partOf } from '../service-form/apifaults';
 import { BuildFields } from '../service-form/BuildPart';
 import { check, type Faults, type Part } from '../service-form/checks';
@@ -14,6 +14,7 @@ import type { ServiceForm } from '../service-form/form';
 import { ServiceFields } from '../service-form/ServiceFields';
 import { SourceFields } from '../service-form/SourceFields';
 import { createService } from './createService';
+import { helps } from './help';
 import { formOfLink } from './link';
 import { Review } from './Review';
 
@@ -28,10 +29,8 @@ const words: WizardProps.I18nStrings = {
   optional: 'optional',
 };
 
-const help: Help = {
-  header: 'Create a service',
-  content: 'A service runs a container image, or code that is built first, and answers at a default domain. Nothing is made before the last step.',
-};
+/** A link to the help of a step, beside its heading. */
+const info = (step: Part | 'review') => <InfoLink help={helps[step]} about={helps[step].header} />;
 
 /** The parts that the wizard asks for, in order; images have nothing to build. */
 function partsOf(form: ServiceForm): Part[] {
@@ -40,7 +39,6 @@ function partsOf(form: ServiceForm): Part[] {
 
 /** Creates a service in steps. What is typed stays while the person goes back and forth. */
 export default function CreateService() {
-  usePage('Create service', [{ text: 'Services', href: '/services' }], help);
   const [query] = useSearchParams();
   const [form, setForm] = useState(() => formOfLink(query));
   const [step, setStep] = useState(0);
@@ -49,6 +47,7 @@ export default function CreateService() {
   const navigate = useNavigate();
   const { account } = useSession();
   const parts = partsOf(form);
+  usePage('Create service', [{ text: 'Services', href: '/services' }], helps[parts[step] ?? 'review']);
 
   const change = (values: Partial<ServiceForm>) => {
     setForm((now) => ({ ...now, ...values }));
@@ -71,11 +70,11 @@ export default function CreateService() {
 
   const props = (part: Part) => ({ form, change, faults: tried.has(part) ? { ...said, ...check(part, form) } : said });
   const contents: Record<Part, WizardProps.Step> = {
-    source: { title: 'Source and deployment', content: <SourceFields {...props('source')} account={account} /> },
-    build: { title: 'Configure build', content: <BuildFields {...props('build')} /> },
-    service: { title: 'Configure service', content: <ServiceFields {...props('service')} /> },
+    source: { title: 'Source and deployment', info: info('source'), content: <SourceFields {...props('source')} account={account} /> },
+    build: { title: 'Configure build', info: info('build'), content: <BuildFields {...props('build')} /> },
+    service: { title: 'Configure service', info: info('service'), content: <ServiceFields {...props('service')} /> },
   };
-  const review = { title: 'Review and create', content: <Review form={form} edit={(part) => { setStep(parts.indexOf(part)); }} /> };
+  const review = { title: 'Review and create', info: info('review'), content: <Review form={form} edit={(part) => { setStep(parts.indexOf(part)); }} /> };
   const steps = [...parts.map((part) => contents[part]), review];
   const refusal = create.error instanceof Error ? create.error.message : undefined;
   return (
@@ -102,7 +101,7 @@ function useCreate(account: string, made: (form: ServiceForm) => void, failed: (
     onError: failed,
     onSuccess: async ({ service, aclError }) => {
       if (aclError instanceof Error) flash({ type: 'warning', header: 'The web ACL is not in front of the service', content: aclError.message });
-      await cache.invalidateQueries();
+      void cache.invalidateQueries(); // lists that hold the new service now
       await navigate(`/services/${encodeURIComponent(service.ServiceArn ?? '')}`);
     },
   });

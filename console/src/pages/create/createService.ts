@@ -26,6 +26,15 @@ export interface Created {
  * it. `made` gets the form in which what was made stands as existing, so that a second try makes nothing twice.
  */
 export async function createService(makers: Makers, asked: ServiceForm, account: string, made: (form: ServiceForm) => void): Promise<Created> {
+  const form = await makeMissing(makers, asked, made);
+  const { Service: service } = await makers.apprunner.send(new CreateServiceCommand(createRequest(form, account)));
+  if (!service) throw new Error('The answer holds no service.');
+  if (!form.ingress.public) planToJoin(service.ServiceArn ?? '', form.ingress);
+  return { service, ...(await protect(makers.wafv2, form.webAclArn, service)) };
+}
+
+/** Makes the role and the auto scaling configuration that the form asks for, and tells of each in the form that it returns. */
+export async function makeMissing(makers: Makers, asked: ServiceForm, made: (form: ServiceForm) => void): Promise<ServiceForm> {
   let form = asked;
   if (form.kind === 'image' && form.provider === 'ECR' && form.access.use === 'new') {
     const arn = await makeAccessRole(makers.iam, form.access.name);
@@ -36,10 +45,7 @@ export async function createService(makers: Makers, asked: ServiceForm, account:
     form = { ...form, scaling: { ...form.scaling, use: 'existing', arn: await makeScaling(makers.apprunner, form.scaling) } };
     made(form);
   }
-  const { Service: service } = await makers.apprunner.send(new CreateServiceCommand(createRequest(form, account)));
-  if (!service) throw new Error('The answer holds no service.');
-  if (!form.ingress.public) planToJoin(service.ServiceArn ?? '', form.ingress);
-  return { service, ...(await protect(makers.wafv2, form.webAclArn, service)) };
+  return form;
 }
 
 /** Makes an auto scaling configuration and returns its ARN. */

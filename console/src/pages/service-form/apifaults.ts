@@ -75,7 +75,7 @@ export function apiFaults(error: unknown): Faults {
 function spoken(sentence: string, path: string): string {
   if (!sentence.startsWith(path) || path.includes(' ')) return sentence;
   const rest = sentence.slice(path.length).replace(/^[.\w]*\s+/, '');
-  return rest === '' ? sentence : rest.charAt(0).toUpperCase() + rest.slice(1);
+  return /^[a-z]+ /.test(rest) ? rest.charAt(0).toUpperCase() + rest.slice(1) : rest;
 }
 
 /** In which part of the form a field stands; start command and port stand with the build of a code service. */
