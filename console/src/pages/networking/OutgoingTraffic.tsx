@@ -12,7 +12,7 @@ import type { Egress } from '../service-form/form';
 import { useConnectors } from '../service-form/lists';
 import { CreateConnector } from './CreateConnector';
 import { loading } from './NetworkFields';
-import { RecordsOnly } from './RecordsOnly';
+import { NotYet } from './NotYet';
 
 interface Props {
   value: Egress;
@@ -47,7 +47,7 @@ function ConnectorChoice({ arn, fault, choose }: { arn: string; fault: string | 
   const chosen = query.data?.find((c) => c.VpcConnectorArn === arn);
   return (
     <SpaceBetween size="m">
-      <Alert type="info"><RecordsOnly /></Alert>
+      <Alert type="info"><NotYet /></Alert>
       <FormField label="VPC connector" errorText={fault} secondaryControl={<Button formAction="none" onClick={() => { setAdding(true); }}>Add new</Button>} stretch>
         <Select
           options={options} selectedOption={options.find((o) => o.value === arn) ?? (arn ? { value: arn } : null)} placeholder="Choose a VPC connector" empty="No VPC connectors" filteringType="auto" filteringAriaLabel="Find"
