@@ -244,7 +244,9 @@ func TestVPCAttributes(t *testing.T) {
 func TestSecurityGroups(t *testing.T) {
 	c := newCloud(t, false)
 	vpc := c.do(t, "CreateVpc", "CidrBlock=10.0.0.0/16").text("vpc/vpcId")
-	c.refused(t, "InvalidGroup.Duplicate", "CreateSecurityGroup", "GroupName=web", "GroupDescription=d", "VpcId="+vpc, "x="+c.do(t, "CreateSecurityGroup", "GroupName=web", "GroupDescription=d", "VpcId="+vpc).text("groupId"))
+	named := []string{"GroupName=web", "GroupDescription=d", "VpcId=" + vpc}
+	c.do(t, "CreateSecurityGroup", named...)
+	c.refused(t, "InvalidGroup.Duplicate", "CreateSecurityGroup", named...)
 	web := c.do(t, "DescribeSecurityGroups", "Filter.1.Name=group-name", "Filter.1.Value.1=we?", "Filter.2.Name=vpc-id", "Filter.2.Value.1="+vpc).at("securityGroupInfo/item")
 	if out := web.at("ipPermissionsEgress/item"); out.text("ipProtocol") != "-1" || out.text("ipRanges/item/cidrIp") != "0.0.0.0/0" || len(web.at("ipPermissions").Inner) != 0 {
 		t.Errorf("a new group: %v", web)
@@ -433,4 +435,13 @@ func TestDeletedAreShownForAWhile(t *testing.T) {
 	}
 	now = now.Add(11 * time.Minute)
 	c.refused(t, "InvalidVpcEndpointId.NotFound", "DescribeVpcEndpoints", "VpcEndpointId.1="+id)
+	c.do(t, "CreateVpc", "CidrBlock=10.0.0.0/16")
+	var rows int
+	ok(t, db.View(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Get(`SELECT count(*) FROM network_records WHERE id = $1`, []any{id}, &rows)
+		return err
+	}))
+	if rows != 0 {
+		t.Error("the record of a deleted endpoint is kept for ever")
+	}
 }

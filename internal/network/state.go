@@ -25,6 +25,8 @@ type Snapshot struct {
 	Addresses  []Address
 	ACLs       []ACL
 	Options    []DHCPOptions
+
+	expired []string // ids of what was deleted long ago
 }
 
 // shownDeleted is how long endpoints and NAT gateways are shown after they are deleted.
@@ -40,10 +42,20 @@ func snapshot(tx *store.Tx, sc apprunner.Scope, now time.Time) (*Snapshot, error
 		return nil, err
 	}
 	past := now.Add(-shownDeleted)
-	s.Endpoints = slices.DeleteFunc(s.Endpoints, func(e Endpoint) bool { return e.State == EndpointDeleted && e.DeletedAt.Before(past) })
-	s.NATs = slices.DeleteFunc(s.NATs, func(g NATGateway) bool { return g.State == NATDeleted && g.DeletedAt.Before(past) })
+	s.Endpoints = forget(s, s.Endpoints, func(e Endpoint) bool { return e.State == EndpointDeleted && e.DeletedAt.Before(past) })
+	s.NATs = forget(s, s.NATs, func(g NATGateway) bool { return g.State == NATDeleted && g.DeletedAt.Before(past) })
 	joinInterfaces(s.Endpoints, s.NATs, s.Interfaces)
 	return s, nil
+}
+
+// forget leaves out of a list what was deleted long ago, and notes it for the next change, which drops the records.
+func forget[T any, P pointer[T]](s *Snapshot, list []T, over func(T) bool) []T {
+	for i := range list {
+		if over(list[i]) {
+			s.expired = append(s.expired, P(&list[i]).head().ID)
+		}
+	}
+	return slices.DeleteFunc(list, over)
 }
 
 func fill[T any, P pointer[T]](tx *store.Tx, sc apprunner.Scope, list *[]T) (err error) {
@@ -142,6 +154,11 @@ func (n *Network) change(ctx context.Context, sc apprunner.Scope, do func(*edit)
 		e := &edit{tx: tx, now: n.Now().UTC(), n: n}
 		if e.Snapshot, err = snapshot(tx, sc, e.now); err != nil {
 			return err
+		}
+		for _, id := range e.expired {
+			if err := drop(tx, id); err != nil {
+				return err
+			}
 		}
 		if !known {
 			if err := e.begin(); err != nil {
