@@ -34,8 +34,7 @@ func (c busCollector) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	st, err := c.bus.Stats(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(deliveryWaitDesc, err)
-		return
+		return // the scrape shows the rest
 	}
 	ch <- prometheus.MustNewConstMetric(eventMatchesDesc, prometheus.CounterValue, float64(st.Matched))
 	for result, n := range map[string]uint64{"delivered": st.Delivered, "retried": st.Retried, "given_up": st.GivenUp, "unserved": st.Unserved} {
@@ -64,8 +63,7 @@ func (c certificateCollector) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	all, err := c.kept.All(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(expiryDesc, err)
-		return
+		return // the scrape shows the rest
 	}
 	for _, one := range all {
 		if one.NotAfter.IsZero() || len(one.Hosts) == 0 {
