@@ -192,13 +192,16 @@ class Built(SimpleHTTPRequestHandler):
 HTTPServer(("", int(os.environ["PORT"])), Built).serve_forever()
 `
 
-// The configuration of a service is shown in sections, each of which is edited and saved; what cannot be changed is not offered.
+// The configuration of a service is shown in sections, each of which is edited and saved; what cannot be changed is not offered. Who may only
+// read is told what is missing.
 //
 // checklist: 92
 func TestAConfigurationIsEdited(t *testing.T) {
 	h := theHouse(t)
 	s := h.Create(t, "reshaped", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
-	play(t, h, "configuration", user(t, h, "hanna", mayAll), map[string]any{"arn": s.ARN(), "image": rig.Identifier("app", "v1")})
+	told := map[string]any{"arn": s.ARN(), "image": rig.Identifier("app", "v1")}
+	play(t, h, "configuration_denied", user(t, h, "hugo", mayRead), told)
+	play(t, h, "configuration", user(t, h, "hanna", mayAll), told)
 	s = h.Await(t, s.ARN(), types.ServiceStatusRunning)
 	s.Says(t, "/env", `"SHADE=dark"`)
 	if *s.InstanceConfiguration.Memory != "1024" || *s.HealthCheckConfiguration.Timeout != 3 || !*s.SourceConfiguration.AutoDeploymentsEnabled {

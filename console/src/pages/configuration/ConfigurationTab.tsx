@@ -1,5 +1,5 @@
 import { ListTagsForResourceCommand, type Service } from '@aws-sdk/client-apprunner';
-import { GetWebACLForResourceCommand } from '@aws-sdk/client-wafv2';
+import { GetWebACLForResourceCommand, type WAFV2Client } from '@aws-sdk/client-wafv2';
 import Alert from '@cloudscape-design/components/alert';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
@@ -10,6 +10,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 
 import { useClients } from '../../aws/clients';
+import { faultOf } from '../../aws/errors';
 import { IngressDetails } from '../networking/IngressDetails';
 import { ingressOf, isPublic } from '../networking/ingress';
 import type { Part } from '../service-form/checks';
@@ -62,18 +63,29 @@ function whyNot(service: Service, editing: Part | undefined): string | undefined
 function useForm(service: Service) {
   const { apprunner, wafv2 } = useClients();
   const arn = service.ServiceArn ?? '';
+  const usable = service.Status !== 'CREATE_FAILED' && service.Status !== 'DELETE_FAILED' && service.Status !== 'DELETED';
   const beside = useQuery({
-    queryKey: ['service', arn, 'beside'],
+    queryKey: ['service', arn, 'beside', usable],
     queryFn: async () => {
       const { Tags: tags } = await apprunner.send(new ListTagsForResourceCommand({ ResourceArn: arn }));
-      const usable = service.Status !== 'CREATE_FAILED' && service.Status !== 'DELETE_FAILED' && service.Status !== 'DELETED';
-      const acl = usable ? await wafv2.send(new GetWebACLForResourceCommand({ ResourceArn: arn })) : undefined;
+      const acl = usable ? await webAclOf(wafv2, arn) : '';
       const ingress = isPublic(service) ? undefined : (await ingressOf(apprunner, arn))?.IngressVpcConfiguration;
-      return { tags: tags ?? [], acl: acl?.WebACL?.ARN ?? '', ingress };
+      return { tags: tags ?? [], acl, ingress };
     },
   });
   const data: ServiceForm | undefined = beside.data && formOf(service, beside.data.tags, beside.data.acl, beside.data.ingress);
   return { data, error: beside.error };
+}
+
+/** The web ACL in front of a service, "" if there is none; undefined for those who may look at App Runner only. */
+async function webAclOf(wafv2: WAFV2Client, ResourceArn: string): Promise<string | undefined> {
+  try {
+    const { WebACL: acl } = await wafv2.send(new GetWebACLForResourceCommand({ ResourceArn }));
+    return acl?.ARN ?? '';
+  } catch (error) {
+    if (faultOf(error).missing) return undefined;
+    throw error;
+  }
 }
 
 interface ShownProps {

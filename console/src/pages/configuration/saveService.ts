@@ -49,7 +49,7 @@ async function saveTags(apprunner: AppRunnerClient, ResourceArn: string, before:
 }
 
 async function saveWebAcl(wafv2: WAFV2Client, ResourceArn: string, before: ServiceForm, after: ServiceForm): Promise<void> {
-  if (after.webAclArn === before.webAclArn) return;
+  if (after.webAclArn === undefined || after.webAclArn === before.webAclArn) return;
   if (after.webAclArn === '') await wafv2.send(new DisassociateWebACLCommand({ ResourceArn }));
   else await wafv2.send(new AssociateWebACLCommand({ ResourceArn, WebACLArn: after.webAclArn }));
 }

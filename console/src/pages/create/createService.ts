@@ -62,8 +62,8 @@ export async function makeScaling(apprunner: AppRunnerClient, s: Scaling): Promi
 }
 
 /** Puts the web ACL in front. The service is there by now, so a failure is told beside it and not in place of it. */
-async function protect(wafv2: WAFV2Client, acl: string, service: Service): Promise<{ aclError?: unknown }> {
-  if (acl === '') return {};
+async function protect(wafv2: WAFV2Client, acl: string | undefined, service: Service): Promise<{ aclError?: unknown }> {
+  if (!acl) return {};
   try {
     await wafv2.send(new AssociateWebACLCommand({ WebACLArn: acl, ResourceArn: service.ServiceArn }));
     return {};

@@ -1,4 +1,7 @@
+import Alert from '@cloudscape-design/components/alert';
+import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
+import SpaceBetween from '@cloudscape-design/components/space-between';
 
 import { trusting, useRoles } from './lists';
 
@@ -11,9 +14,17 @@ interface RoleSelectProps {
   none?: string;
 }
 
-/** Chooses one of the account's roles that trust a service. */
+/** Chooses one of the account's roles that trust a service; who may not list them types the ARN. */
 export function RoleSelect({ principal, arn, choose, none }: RoleSelectProps) {
-  const { data, isPending, error, refetch } = useRoles();
+  const { data, isPending, error } = useRoles();
+  if (error) {
+    return (
+      <SpaceBetween size="xs">
+        <Input value={arn} spellcheck={false} placeholder="arn:aws:iam::account-id:role/name" onChange={({ detail }) => { choose(detail.value.trim()); }} />
+        <Alert type="info">The roles cannot be listed, so type the ARN of one. {error.message}</Alert>
+      </SpaceBetween>
+    );
+  }
   const roles = trusting(data, principal).map((role) => ({ value: role.Arn ?? '', label: role.RoleName ?? '', description: role.Arn ?? '' }));
   const known = arn === '' || roles.some((r) => r.value === arn) ? roles : [{ value: arn, label: arn, description: '' }, ...roles];
   const options = none === undefined ? known : [{ value: '', label: none, description: '' }, ...known];
@@ -21,11 +32,8 @@ export function RoleSelect({ principal, arn, choose, none }: RoleSelectProps) {
     <Select
       options={options}
       selectedOption={options.find((o) => o.value === arn) ?? null}
-      statusType={isPending ? 'loading' : error ? 'error' : 'finished'}
+      statusType={isPending ? 'loading' : 'finished'}
       loadingText="Loading roles"
-      errorText={error?.message}
-      recoveryText="Retry"
-      onLoadItems={() => { if (error) void refetch(); }}
       placeholder="Choose a role"
       empty={`No role trusts ${principal}`}
       filteringType="auto"

@@ -37,7 +37,7 @@ export function SecurityPart({ form, change, faults, fixed }: SecurityPartProps)
           <Input value={form.kmsKey} spellcheck={false} placeholder="arn:aws:kms:…" onChange={({ detail }) => { change({ kmsKey: detail.value }); }} />
         </FormField>
       )}
-      <WebAcl arn={form.webAclArn} fault={faults['webAclArn']} choose={(webAclArn) => { change({ webAclArn }); }} />
+      {form.webAclArn !== undefined && <WebAcl arn={form.webAclArn} fault={faults['webAclArn']} choose={(webAclArn) => { change({ webAclArn }); }} />}
     </SpaceBetween>
   );
 }

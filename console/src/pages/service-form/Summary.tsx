@@ -84,7 +84,7 @@ export function ServiceSummary({ form, networking }: { form: ServiceForm; networ
           { label: 'Health check', value: healthWords(form) },
           { label: 'Instance role', value: orDash(form.instanceRoleArn.split('/').slice(-1)[0] ?? '') },
           { label: 'Encryption key', value: form.kmsKey === '' ? 'Kept by the installation' : form.kmsKey },
-          { label: 'Web ACL', value: form.webAclArn === '' ? 'None' : aclName(form.webAclArn) },
+          { label: 'Web ACL', value: aclWords(form.webAclArn) },
         ]}
       />
       {networking ?? <NetworkingSummary form={form} planned />}
@@ -96,8 +96,9 @@ export function ServiceSummary({ form, networking }: { form: ServiceForm; networ
 }
 
 /** `…:regional/webacl/<name>/<id>` → name. */
-function aclName(arn: string): string {
-  return arn.split('/').slice(-2)[0] ?? arn;
+function aclWords(arn: string | undefined): string {
+  if (arn === undefined) return 'You may not see it';
+  return arn === '' ? 'None' : (arn.split('/').slice(-2)[0] ?? arn);
 }
 
 function scalingWords({ scaling }: ServiceForm): string {

@@ -40,8 +40,8 @@ export interface ServiceForm {
   instanceRoleArn: string;
   /** Empty: a key that the installation keeps. */
   kmsKey: string;
-  /** Empty: none. */
-  webAclArn: string;
+  /** Empty: none; undefined: the person may not know. */
+  webAclArn: string | undefined;
   egress: Egress;
   ingress: Ingress;
   /** Settings beyond App Runner, by the name of their tag without "slipway:"; those not there have their default. */
@@ -136,7 +136,7 @@ export const blank: ServiceForm = {
 };
 
 /** The form that shows a service as it is; endpoint is where a private one is reached. */
-export function formOf(service: Service, tags: readonly Tag[], webAclArn: string, endpoint?: IngressVpcConfiguration): ServiceForm {
+export function formOf(service: Service, tags: readonly Tag[], webAclArn: string | undefined, endpoint?: IngressVpcConfiguration): ServiceForm {
   const source = service.SourceConfiguration;
   const network = service.NetworkConfiguration;
   const scaling = service.AutoScalingConfigurationSummary;
