@@ -113,13 +113,16 @@ func (e *eventsAPI) mayPutTargets(ctx context.Context, c Call, in *wire.PutTarge
 	return asked, nil
 }
 
-func (e *eventsAPI) mayPutEvents(_ context.Context, c Call, in *wire.PutEventsRequest) ([]iam.Request, error) {
-	keys := map[string][]string{}
+// mayPutEvents asks for each entry by itself, so that conditions on sources hold for all of them.
+func (e *eventsAPI) mayPutEvents(_ context.Context, c Call, in *wire.PutEventsRequest) (asked []iam.Request, err error) {
 	for _, entry := range in.Entries {
-		keys["events:source"] = append(keys["events:source"], val(entry.Source))
-		keys["events:detail-type"] = append(keys["events:detail-type"], val(entry.DetailType))
+		keys := map[string][]string{"events:source": {val(entry.Source)}, "events:detail-type": {val(entry.DetailType)}}
+		asked = append(asked, iam.Request{Action: "events:PutEvents", Resource: events.BusARN(c.Scope), Context: keys})
 	}
-	return []iam.Request{{Action: "events:PutEvents", Resource: events.BusARN(c.Scope), Context: keys}}, nil
+	if len(asked) == 0 {
+		asked = []iam.Request{{Action: "events:PutEvents", Resource: events.BusARN(c.Scope)}}
+	}
+	return asked, nil
 }
 
 func (e *eventsAPI) mayDescribeBus(_ context.Context, c Call, _ *wire.DescribeEventBusRequest) ([]iam.Request, error) {

@@ -167,3 +167,33 @@ func TestPutEventsOverTheWire(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 }
+
+// Policies name rules and the bus by their ARNs, and look at what is put there.
+func TestRightsOnRulesAndTheBus(t *testing.T) {
+	d := eventsWorld(t)
+	alice := d.user(t, "alice")
+	d.with(t, "alice", `[{"Effect":"Allow","Action":["events:PutRule","events:PutTargets"],"Resource":"arn:aws:events:us-east-1:123456789012:rule/alice-*"},
+		{"Effect":"Deny","Action":"events:PutTargets","Resource":"*","Condition":{"ForAnyValue:StringNotLike":{"events:TargetArn":"arn:aws:sns:*"}}},
+		{"Effect":"Allow","Action":"events:PutEvents","Resource":"arn:aws:events:us-east-1:123456789012:event-bus/default","Condition":{"StringEquals":{"events:source":"alice.app"}}}]`)
+	entry := func(source string) string { return `{"Source":"` + source + `","DetailType":"T","Detail":"{}"}` }
+	for _, c := range []struct {
+		operation, input string
+		want             int
+	}{
+		{"PutRule", `{"Name":"alice-1","EventPattern":"{\"a\":[1]}"}`, http.StatusOK},
+		{"PutRule", `{"Name":"bob-1","EventPattern":"{\"a\":[1]}"}`, http.StatusForbidden},
+		{"PutRule", `{"Name":"alice-1","EventPattern":"{\"a\":[1]}","RoleArn":"arn:aws:iam::123456789012:role/r"}`, http.StatusForbidden},
+		{"PutRule", `{"Name":"alice-1","EventPattern":"{\"a\":[1]}","Tags":[{"Key":"a","Value":"b"}]}`, http.StatusForbidden},
+		{"PutTargets", `{"Rule":"alice-1","Targets":[{"Id":"a","Arn":"arn:aws:sns:us-east-1:123456789012:t"}]}`, http.StatusOK},
+		{"PutTargets", `{"Rule":"alice-1","Targets":[{"Id":"a","Arn":"arn:aws:lambda:us-east-1:123456789012:function:f"}]}`, http.StatusForbidden},
+		{"DeleteRule", `{"Name":"alice-1"}`, http.StatusForbidden},
+		{"ListRules", `{}`, http.StatusForbidden},
+		{"PutEvents", `{"Entries":[` + entry("alice.app") + `]}`, http.StatusOK},
+		{"PutEvents", `{"Entries":[` + entry("alice.app") + `,` + entry("bob.app") + `]}`, http.StatusForbidden},
+		{"PutEvents", `{"Entries":[]}`, http.StatusForbidden},
+	} {
+		if status, body := alice.post(t, "events", "AWSEvents."+c.operation, c.input); status != c.want {
+			t.Errorf("%s %s: %d %s, want %d", c.operation, c.input, status, body, c.want)
+		}
+	}
+}
