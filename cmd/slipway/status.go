@@ -61,6 +61,7 @@ func (p *program) running(r server.Running) {
 	}
 	for _, row := range [][2]string{
 		{"API", r.Config.APIURL()},
+		{"console", r.Config.APIURL() + "/console/"},
 		{"HTTPS", r.Addresses.HTTPS},
 		{"HTTP", r.Addresses.HTTP},
 		{"DNS", r.Addresses.DNS},

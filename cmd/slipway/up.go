@@ -73,6 +73,7 @@ func (p *program) welcome(r server.Running) {
 	fmt.Fprintf(p.out, "%s\n\n", t.Paint(show.Good, "Slipway is ready."))
 	for _, row := range [][2]string{
 		{"API, registry, git", r.Config.APIURL()},
+		{"console", r.Config.APIURL() + "/console/"},
 		{"applications", "https://" + r.Addresses.HTTPS},
 		{"data", r.Config.DataDir},
 		{"credentials", ". " + r.Config.CredentialsFile()},

@@ -1,5 +1,6 @@
 import { createBrowserRouter, type LazyRouteFunction, Navigate, type RouteObject } from 'react-router';
 
+import { RouteFailure } from './shell/Failure';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
 
@@ -11,9 +12,9 @@ function page(fetch: () => Promise<{ default: React.ComponentType }>): LazyRoute
 /** Every page of the console and where it is. */
 export function makeRouter() {
   return createBrowserRouter([
-    { path: '/signin', hydrateFallbackElement: <></>, lazy: page(() => import('./pages/signin/SignIn')) },
+    { path: '/signin', errorElement: <RouteFailure />, hydrateFallbackElement: <></>, lazy: page(() => import('./pages/signin/SignIn')) },
     {
-      path: '/', element: <Shell />, hydrateFallbackElement: <></>,
+      path: '/', element: <Shell />, errorElement: <RouteFailure />, hydrateFallbackElement: <></>,
       children: [
         { index: true, lazy: page(() => import('./pages/home/Home')) },
         { path: 'services', lazy: page(() => import('./pages/services/Services')) },

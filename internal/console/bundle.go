@@ -55,7 +55,7 @@ func load(files fs.FS) (bundle, error) {
 
 // ServeHTTP answers with a file, and with the page for every other address: it knows its own.
 func (b bundle) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/console/")
+	name := strings.TrimPrefix(r.URL.Path, "/console/")
 	f := b[name]
 	switch {
 	case f == nil && strings.HasPrefix(name, "assets/"):

@@ -53,9 +53,8 @@ func New(files fs.FS, s Settings) (http.Handler, error) {
 	return guard(mux), nil
 }
 
-// policy lets the page use what comes from this installation alone. Cloudscape's fonts are part of its style sheet, hence data:, and
-// its charts and popovers place themselves by style attributes.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
+// policy lets the page use what comes from this installation alone. Fonts are part of the style sheets, hence data:.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self' data:; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // guard keeps the console out of other sites, and other sites out of it.
@@ -75,6 +74,7 @@ func guard(h http.Handler) http.Handler {
 func notBuilt(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(http.StatusNotFound)
 	_, _ = w.Write(missing) // a browser that went away needs no answer
 }

@@ -43,6 +43,7 @@ func is(t *testing.T, h *rig.House, id, secret, token, want string) {
 //
 // checklist: 15, 17
 func TestAKeyIsShownOnce(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	dir := t.TempDir()
 	play(t, h, "keys", user(t, h, "kim", mayAll), map[string]any{"downloads": dir})
@@ -54,6 +55,7 @@ func TestAKeyIsShownOnce(t *testing.T) {
 //
 // checklist: 182
 func TestSettingsForTheCommandLine(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	dir := t.TempDir()
 	play(t, h, "cli", user(t, h, "lia", mayAll), map[string]any{"downloads": dir})
@@ -83,6 +85,7 @@ var password = regexp.MustCompile(`(?m)password +(\S+)$`)
 //
 // checklist: 14
 func TestRootSignsIn(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	a := newTenant(t, h, "300000000014")
 	text, err := h.Slipway("root-password", "--account", a.id, "--mail", "owner@example.com", "--data-dir", h.Dir)
@@ -98,6 +101,7 @@ func TestRootSignsIn(t *testing.T) {
 //
 // checklist: 14
 func TestSigningInWithAnMFADevice(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	p, ctx := user(t, h, "mia", mayAll), t.Context()
 	ids := directory(h, h.Env["AWS_ACCESS_KEY_ID"], h.Env["AWS_SECRET_ACCESS_KEY"])
@@ -117,12 +121,14 @@ func TestSigningInWithAnMFADevice(t *testing.T) {
 //
 // checklist: 59, 67
 func TestFirstUse(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	play(t, h, "firstuse", newTenant(t, h, "300000000067").user(t, "nia", mayAll), nil)
 }
 
 // Who lacks a permission is told which, with the words of the API.
 func TestMissingPermissionsAreNamed(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	nobody := user(t, h, "ole", "")
 	for _, c := range []struct{ where, header, action string }{

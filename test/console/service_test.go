@@ -13,6 +13,7 @@ import (
 //
 // checklist: 59, 60
 func TestServicesAreListed(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	s := h.Create(t, "listed", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	play(t, h, "services", user(t, h, "bea", mayAll), map[string]any{"service": "listed", "host": s.Host(), "arn": s.ARN(), "port": port(h)})
@@ -22,6 +23,7 @@ func TestServicesAreListed(t *testing.T) {
 //
 // checklist: 61, 83, 136, 142
 func TestAServiceIsLookedAfter(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	// It takes its time to stop, so that what is in progress can be seen.
 	slow := map[string]string{"STOP_DELAY": "3s"}
@@ -39,6 +41,7 @@ func port(h *rig.House) string {
 //
 // checklist: 145, 152, 153
 func TestLogsAreRead(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	s := h.Create(t, "telling", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	s.Says(t, "/print?text=printed+by+one", "")
@@ -66,6 +69,7 @@ func instance(t *testing.T, s rig.Service) string {
 
 // Who may only look is told why a deployment is refused.
 func TestARefusalIsShown(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	s := h.Create(t, "shown", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	play(t, h, "readonly", user(t, h, "rio", mayRead), map[string]any{"arn": s.ARN()})

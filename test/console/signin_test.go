@@ -8,6 +8,7 @@ import (
 //
 // checklist: 14
 func TestAUserSignsIn(t *testing.T) {
+	t.Parallel()
 	h := theHouse(t)
 	play(t, h, "signin", user(t, h, "ana", mayAll), nil)
 }

@@ -33,14 +33,14 @@ export function SecondStep({ needs, busy, send }: Props) {
           </FormField>
         )}
         {needs.NeedsNewPassword && (
-          <>
-            <FormField label="New password" description="You have to choose one of your own: at least 8 characters, of three of these kinds: capitals, small letters, digits, others.">
-              <Input name="new-password" type="password" autoComplete="new-password" autoFocus={!needs.NeedsCode} value={password} onChange={({ detail }) => { setPassword(detail.value); }} />
-            </FormField>
-            <FormField label="New password once more" errorText={differs && 'The two new passwords differ.'}>
-              <Input name="again" type="password" autoComplete="new-password" value={again} onChange={({ detail }) => { setAgain(detail.value); }} />
-            </FormField>
-          </>
+          <FormField label="New password" description="You have to choose one of your own: at least 8 characters, of three of these kinds: capitals, small letters, digits, others.">
+            <Input name="new-password" type="password" autoComplete="new-password" autoFocus={!needs.NeedsCode} value={password} onChange={({ detail }) => { setPassword(detail.value); }} />
+          </FormField>
+        )}
+        {needs.NeedsNewPassword && (
+          <FormField label="New password once more" errorText={differs && 'The two new passwords differ.'}>
+            <Input name="again" type="password" autoComplete="new-password" value={again} onChange={({ detail }) => { setAgain(detail.value); }} />
+          </FormField>
         )}
         <Button variant="primary" fullWidth loading={busy} formAction="submit">{needs.NeedsNewPassword ? 'Set password and sign in' : 'Sign in'}</Button>
       </SpaceBetween>
