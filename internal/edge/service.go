@@ -213,11 +213,11 @@ func (s *service) choose(avoid *backend, wanted string, now time.Time) (*backend
 	for i := range s.targets {
 		b := s.targets[(i+s.next)%len(s.targets)]
 		if b.phase != Active || b.judge.health != Healthy || b == avoid {
-			coming = coming || b.spare()
+			coming = coming || b.spare() && !b.canary
 			continue
 		}
 		if b.rest != awake || b.load() >= s.route.MaxConcurrency {
-			full, coming, awaited = true, coming || b.rest != awake, awaited || !b.suspicious
+			full, coming, awaited = true, coming || b.rest != awake && !b.canary, awaited || !b.suspicious
 			continue
 		}
 		if wanted != "" && b.stickyValue == wanted && !b.shunned(now) {

@@ -213,7 +213,7 @@ func (r *Reconciler) publishOnce(ctx context.Context, force bool) (*edge.Table, 
 	if !force && next.Version != 0 && reflect.DeepEqual(next, r.published) {
 		return nil, nil
 	}
-	next.Version = max(uint64(r.Now().UnixMicro()), r.published.Version+1)
+	next.Version = max(uint64(r.Now().UnixMicro()), r.published.Version+1, r.sight.newest()+1)
 	if err := r.Router.Publish(ctx, next); err != nil {
 		return &next, err
 	}

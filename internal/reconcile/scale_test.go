@@ -247,6 +247,21 @@ func TestBroughtBack(t *testing.T) {
 	}
 }
 
+// TestClockWentBack: a control whose clock is behind that of the one before publishes newer tables all the same.
+func TestClockWentBack(t *testing.T) {
+	w := newWorld(t)
+	const ahead = uint64(1) << 60
+	check(t, w.router.Publish(t.Context(), edge.Table{Version: ahead}))
+	w.run(nil)
+	s, _ := w.await(w.create("late").ARN())
+	if st, err := w.router.Status(t.Context()); err != nil || st.TableVersion <= ahead {
+		t.Errorf("table %d after %d, %v", st.TableVersion, ahead, err)
+	}
+	if status, body := w.asks(s); status != http.StatusOK {
+		t.Errorf("status %d: %s", status, body)
+	}
+}
+
 // frozen waits until the edge has so many targets and so many of them frozen.
 func (w *world) frozen(targets, frozen int) {
 	w.t.Helper()

@@ -16,7 +16,7 @@ import (
 type sight struct {
 	router  router
 	now     func() time.Time
-	reading sync.Mutex // held while all of it is read
+	reading chan struct{} // holds one token while all of it is read
 
 	mu   sync.Mutex
 	st   edge.Status
@@ -33,16 +33,25 @@ type seen struct {
 }
 
 func newSight(r router, now func() time.Time) *sight {
-	return &sight{router: r, now: now, wake: make(chan struct{})}
+	return &sight{router: r, now: now, wake: make(chan struct{}), reading: make(chan struct{}, 1)}
 }
+
+// readPatience is how long an edge is waited for that does not tell what it knows.
+const readPatience = 5 * time.Second
 
 // status is what the edge knows, with counters that are at most that old.
 func (s *sight) status(ctx context.Context, age time.Duration) (seen, error) {
 	if known, ok := s.known(age); ok {
 		return known, nil
 	}
-	s.reading.Lock()
-	defer s.reading.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, readPatience)
+	defer cancel()
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return seen{}, ctx.Err()
+	}
 	if known, ok := s.known(age); ok { // somebody else has just read it
 		return known, nil
 	}
@@ -75,6 +84,14 @@ func (s *sight) learn(st edge.Status, at time.Time, whole bool) {
 		close(s.wake)
 		s.wake = make(chan struct{})
 	}
+}
+
+// newest is the version of the last table that the edge was known to route by, of this process or of one before: with a clock that went
+// back the next one might not be newer than that.
+func (s *sight) newest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.st.TableVersion
 }
 
 // lose notes that the edge is away: what it knew is asked for anew.

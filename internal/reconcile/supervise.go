@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -35,7 +36,9 @@ func (r *Reconciler) supervise(ctx context.Context) error {
 		case <-r.demand:
 			age = 0
 		case <-changed:
-			r.gather(ctx)
+			if r.gather(ctx) {
+				age = 0
+			}
 		}
 		cancel()
 		if ctx.Err() != nil {
@@ -53,13 +56,15 @@ const hurryEvery = 100 * time.Millisecond
 // gatherFor is how long changes are let come together before all services are looked at again.
 const gatherFor = 20 * time.Millisecond
 
-// gather lets changes come together, unless requests wait.
-func (r *Reconciler) gather(ctx context.Context) {
+// gather lets changes come together, unless requests wait, which it returns.
+func (r *Reconciler) gather(ctx context.Context) (urgent bool) {
 	ctx, cancel := context.WithTimeout(ctx, gatherFor)
 	defer cancel()
 	select {
 	case <-ctx.Done():
+		return false
 	case <-r.demand:
+		return true
 	}
 }
 
@@ -141,6 +146,7 @@ func (r *Reconciler) superviseOnce(ctx context.Context, watched map[string]bool,
 	for _, i := range v.real {
 		r.watch(ctx, i, watched)
 	}
+	maps.DeleteFunc(watched, func(id string, _ bool) bool { _, real := v.real[id]; return !real })
 	for _, svc := range v.services {
 		r.tend(ctx, v.of(svc))
 	}
