@@ -135,6 +135,7 @@ func TestPrivateEndpoint(t *testing.T) {
 		{"killed processes", (*privateStory).killed},
 		{"an upgrade", (*privateStory).upgraded},
 		{"security groups", (*privateStory).groups},
+		{"another endpoint", (*privateStory).moved},
 		{"held in use", (*privateStory).held},
 		{"public again", (*privateStory).publicAgain},
 	} {
@@ -207,6 +208,18 @@ func (p *privateStory) groups(t *testing.T) {
 	p.becomes(t, "000")
 	p.vpc.Allow(t, "authorize-security-group-ingress", "10.40.2.0/24")
 	p.becomes(t, "200")
+}
+
+// moved: an update joins the service to another endpoint, and to that one alone.
+func (p *privateStory) moved(t *testing.T) {
+	former := p.vpc.Addresses[0]
+	p.vpc.AddEndpoint(t, p.vpc.Subnets[2])
+	p.must(t, nil, "apprunner", "update-vpc-ingress-connection", "--vpc-ingress-connection-arn", p.ingress.VpcIngressConnectionArn,
+		"--ingress-vpc-configuration", asJSON(t, map[string]string{"VpcId": p.vpc.ID, "VpcEndpointId": p.vpc.EndpointID}))
+	awaitIngress(t, p.House, p.ingress.VpcIngressConnectionArn, types.VpcIngressConnectionStatusAvailable)
+	eventually(t, "the name resolves to the other endpoint", func() bool { return slices.Equal(addresses(t, p.House, p.s.Host()), p.vpc.Addresses) })
+	p.becomes(t, "200")
+	p.gets(t, "", p.page(), "--connect-to", "::"+former.String()+":443", "--connect-timeout", "2")
 }
 
 // held: as long as there is an ingress connection the endpoint stays, and the service private.
