@@ -60,10 +60,10 @@ const copied = (what: string, text: string) => (
 
 const columns: TableProps.ColumnDefinition<DNSRecord>[] = [
   { id: 'purpose', header: 'Purpose', isRowHeader: true, cell: (r) => r.purpose },
-  { id: 'name', header: 'Record name', cell: (r) => copied('name', r.name) },
-  { id: 'type', header: 'Record type', cell: (r) => r.type },
+  { id: 'name', header: 'Record name', minWidth: 220, cell: (r) => copied('name', r.name) },
+  { id: 'type', header: 'Record type', minWidth: 110, cell: (r) => r.type },
   { id: 'value', header: 'Value', cell: (r) => copied('value', r.value) },
-  { id: 'status', header: 'Status', cell: (r) => (r.status ? <StatusIndicator type={r.status.type}>{r.status.text}</StatusIndicator> : '–') },
+  { id: 'status', header: 'Status', minWidth: 190, cell: (r) => (r.status ? <StatusIndicator type={r.status.type}>{r.status.text}</StatusIndicator> : '–') },
 ];
 
 function Targets({ list }: { list: readonly VpcDNSTarget[] }) {
