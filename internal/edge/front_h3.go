@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -24,9 +25,12 @@ type front3 struct {
 // newFront3 prepares the front for an edge that takes over from another one, or from none.
 func newFront3(s *Server, elder quicHome) (*front3, error) {
 	f := &front3{edge: s, over: make(chan struct{})}
+	if s.cfg.HTTP3 == nil {
+		return f, nil
+	}
 	udp, ok := s.cfg.HTTP3.(*net.UDPConn)
 	if !ok {
-		return f, nil
+		return f, fmt.Errorf("edge: HTTP3 is a %T; it has to be a UDP socket", s.cfg.HTTP3)
 	}
 	l := &s.limits
 	f.server = &http3.Server{Handler: f, MaxHeaderBytes: l.HeadBytes, IdleTimeout: l.ClientIdle, Logger: s.cfg.Log}

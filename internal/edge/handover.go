@@ -58,12 +58,13 @@ func (s *Server) welcomeYounger(w http.ResponseWriter, r *http.Request) {
 	}
 	s.publishing.Lock()
 	s.kin.mu.Lock()
-	s.kin.younger, s.kin.youngerPasses = NewClient(in.Socket), in.PassesQUIC
+	younger := NewClient(in.Socket)
+	s.kin.younger, s.kin.youngerPasses = younger, in.PassesQUIC
 	s.kin.mu.Unlock()
 	s.routing.icebox.await()
 	h := Handover{Table: s.routing.current.Load().table, Status: s.Status(), Ledgers: s.routing.ledgers(), QUIC: s.h3.socket.home()}
 	s.publishing.Unlock()
-	s.meet(in.Ledger)
+	s.meet(in.Ledger, func() { s.lose(younger) })
 	s.addElder(r.Context(), &h.Status)
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(h)
@@ -91,20 +92,30 @@ func (s *Server) inherit(ctx context.Context) error {
 			b.judge = newJudge(now, known.Health)
 		}
 	})
-	s.meet(h.Ledgers...)
+	for _, path := range h.Ledgers {
+		s.meet(path, func() {}) // that the elder edge has ended shows at its socket
+	}
 	return nil
 }
 
-// meet counts what other edges have in flight from now on. An edge of another version may show none: then both give out all places.
-func (s *Server) meet(ledgers ...string) {
-	for _, path := range ledgers {
-		if path == "" {
-			continue
-		}
-		if err := s.routing.meet(path); err != nil {
-			s.cfg.Log.Warn("instances may get more requests at a time than they should, until the other edge has ended", "error", err)
-		}
+// meet counts what another edge has in flight from now on. One of another version may show none: then both give out all places.
+func (s *Server) meet(ledger string, gone func()) {
+	if ledger == "" {
+		return
 	}
+	if err := s.routing.meet(ledger, gone); err != nil {
+		s.cfg.Log.Warn("instances may get more requests at a time than they should, until the other edge has ended", "error", err)
+	}
+}
+
+// lose forgets a younger edge that ended before this one: this one is alone again.
+func (s *Server) lose(younger *Client) {
+	s.kin.mu.Lock()
+	if s.kin.younger == younger {
+		s.kin.younger, s.kin.youngerPasses = nil, false
+	}
+	s.kin.mu.Unlock()
+	s.hub.changed()
 }
 
 // alone tells whether no other edge may have requests at the targets of this one.
@@ -186,9 +197,7 @@ func (s *Server) passOn(ctx context.Context, t Table, from string) {
 	}
 	if err := younger.pass(ctx, t, fromElder); err != nil {
 		s.cfg.Log.Warn("the younger edge took no table; it is left alone from now on", "error", err)
-		s.kin.mu.Lock()
-		s.kin.younger = nil
-		s.kin.mu.Unlock()
+		s.lose(younger)
 	}
 }
 

@@ -137,6 +137,7 @@ func TestUnfitSuccessor(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 	check(t, h.client.Ready(t.Context()))
+	await(t, "the elder edge knows that it is alone again", h.edge.alone)
 	cfg.Elder = filepath.Join(h.dir, "nobody.sock")
 	if _, err := New(cfg); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("without an elder edge: %v", err)

@@ -195,8 +195,8 @@ func (p *peerLedger) read() {
 // peerEvery is how often requests in line are offered the places that another edge has given back.
 const peerEvery = 5 * time.Millisecond
 
-// meet has this edge count what another one has in flight with its own, for as long as that lives.
-func (r *routing) meet(path string) error {
+// meet has this edge count what another one has in flight with its own, for as long as that lives. gone is called when it has ended.
+func (r *routing) meet(path string, gone func()) error {
 	p, err := openPeer(path)
 	if err != nil {
 		return err
@@ -205,12 +205,12 @@ func (r *routing) meet(path string) error {
 	r.peers = append(r.peers, p)
 	r.compare()
 	r.mu.Unlock()
-	r.checks.Go(func() { r.follow(p) })
+	r.checks.Go(func() { r.follow(p, gone) })
 	return nil
 }
 
 // follow watches another edge until it has ended.
-func (r *routing) follow(p *peerLedger) {
+func (r *routing) follow(p *peerLedger, gone func()) {
 	tick := time.NewTicker(peerEvery)
 	defer tick.Stop()
 	for {
@@ -231,6 +231,7 @@ func (r *routing) follow(p *peerLedger) {
 		r.offer()
 		if over {
 			_ = errors.Join(p.unmap(), p.file.Close()) // nobody looks there any more
+			gone()
 			return
 		}
 	}
