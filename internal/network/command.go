@@ -23,58 +23,39 @@ func (i Interface) Holder() string { return strings.TrimPrefix(i.Owner, commandO
 // the caller are *apprunner.Error: unknown ids, groups of another VPC, a subnet without a free address. holder says who runs the command,
 // in words of the caller: it may vanish without giving the interface back.
 func (n *Network) AttachCommand(ctx context.Context, subnetID string, groups []string, holder string) (i Interface, err error) {
-	err = n.DB.Update(ctx, func(tx *store.Tx) error {
-		everywhere := apprunner.Scope{}
-		s, found, err := one[Subnet](tx, everywhere, subnetID)
+	sc, err := n.scopeOfSubnet(ctx, subnetID)
+	if err != nil {
+		return i, err
+	}
+	err = n.change(ctx, sc, func(e *edit) error {
+		s, err := need(e.Subnets, subnetID)
 		if err != nil {
 			return err
 		}
-		if !found {
-			return noRecord(TypeSubnet, subnetID)
-		}
-		if groups, err = groupsOf(tx, s, groups); err != nil {
-			return err
-		}
-		others, err := all[Interface](tx, everywhere)
+		v, err := need(e.VPCs, s.VPCID)
 		if err != nil {
 			return err
 		}
-		i = Interface{
-			Head:     Head{ID: prefixes[TypeInterface] + "0" + apprunner.NewID()[:16], Scope: s.Scope, CreatedAt: n.Now().UTC()},
-			SubnetID: s.ID, VPCID: s.VPCID, Zone: s.Zone, Groups: groups, Kind: InterfaceConnector,
-			Owner: commandOwner + holder, Description: "slipway vpc exec",
+		if groups, err = e.endpointGroups(*v, groups); err != nil {
+			return err
 		}
-		taken := map[netip.Addr]bool{}
-		for _, o := range others {
-			taken[o.Address] = taken[o.Address] || o.SubnetID == s.ID
-		}
-		if i.Address, found = freeAddress(s.CIDR, taken); !found {
-			return apprunner.Errorf("InsufficientFreeAddressesInSubnet", "There are not enough free addresses in subnet '%s' to satisfy the request.", s.ID)
-		}
-		i.MAC = macOf(i.ID)
-		return put(tx, &i)
+		i, err = e.connect(*s, Interface{Kind: InterfaceConnector, Groups: groups, Owner: commandOwner + holder, Description: "slipway vpc exec"}, netip.Addr{})
+		return err
 	})
 	return i, err
 }
 
-// groupsOf checks that groups are of the VPC of a subnet; none stand for that VPC's default group.
-func groupsOf(tx *store.Tx, s Subnet, ids []string) ([]string, error) {
-	groups, err := all[SecurityGroup](tx, s.Scope)
-	if err != nil {
-		return nil, err
-	}
-	groups = slices.DeleteFunc(groups, func(g SecurityGroup) bool { return g.VPCID != s.VPCID })
-	for _, id := range ids {
-		if !slices.ContainsFunc(groups, func(g SecurityGroup) bool { return g.ID == id }) {
-			return nil, noRecord(TypeGroup, id)
+// scopeOfSubnet is the account and region of a subnet.
+func (n *Network) scopeOfSubnet(ctx context.Context, id string) (sc apprunner.Scope, err error) {
+	err = n.DB.View(ctx, func(tx *store.Tx) error {
+		s, found, err := one[Subnet](tx, apprunner.Scope{}, id)
+		if err == nil && !found {
+			err = noRecord(TypeSubnet, id)
 		}
-	}
-	for _, g := range groups {
-		if len(ids) == 0 && g.Name == "default" {
-			return []string{g.ID}, nil
-		}
-	}
-	return ids, nil
+		sc = s.Scope
+		return err
+	})
+	return sc, err
 }
 
 // Commands are the interfaces that commands have.
