@@ -83,8 +83,10 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 		return nil, false
 	}
 	x.drop()
-	if errors.Is(silence, failNotH2C) {
-		return failNotH2C, false
+	for _, f := range [...]*failure{failNotH2C, failRefused} {
+		if errors.Is(silence, f) {
+			return f, false
+		}
 	}
 	*fresh = true
 	return failBroken, reused && x.body.copied == nil && (safe || (err != nil && n == 0))

@@ -208,7 +208,7 @@ func (x *h2cExchange) roundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if x.conn, err = x.backend.pool.h2c.reserve(ctx, x.transport, x.backend.address); err != nil {
-			return nil, err
+			return nil, failRefused // nothing was done with the request, so that another instance may
 		}
 	}
 }
@@ -227,6 +227,8 @@ func unprocessed(err error) bool {
 // h2cFailure tells what a client is told when there is no answer.
 func h2cFailure(err error) *failure {
 	switch text := err.Error(); {
+	case errors.Is(err, failRefused):
+		return failRefused
 	case strings.Contains(text, "HTTP/1.1"):
 		return failNotH2C
 	case strings.Contains(text, "response header list larger than advertised limit"):
