@@ -59,7 +59,7 @@ func TestFloodsAreSentToTCP(t *testing.T) {
 
 // Whatever comes as a query, the reply can be sent, fits its way, and is no lever against somebody else.
 func FuzzNameserver(f *testing.F) {
-	for _, name := range []string{"abc.us-east-1.apprunner.localhost.", "apprunner.localhost.", "example.com.", "_1.abc.acm-validations.apprunner.localhost."} {
+	for _, name := range []string{"abc.us-east-1.apprunner.localhost.", "apprunner.localhost.", "example.com.", "_1.abc.acm-validations.apprunner.localhost.", "inside.us-east-1.apprunner.localhost.", "vpce-1.us-east-1.vpce.test."} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeTXT, dns.TypeANY, dns.TypeSOA, dns.TypeCAA, dns.TypeAXFR} {
 			q := new(dns.Msg).SetQuestion(name, qtype)
 			q.SetEdns0(4096, true)
@@ -72,9 +72,9 @@ func FuzzNameserver(f *testing.F) {
 	}
 	d := directory()
 	d.SetChallenge("_1.abc.acm-validations.apprunner.localhost", "0123456789012345678901234567890123456789012")
-	n := &Nameserver{zones: []zone{newZone(NameserverConfig{
-		Suffix: "apprunner.localhost", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Names: d, Issuers: []string{"ca.example"},
-	}, 1)}}
+	n := &Nameserver{zones: zonesOf(NameserverConfig{
+		Suffix: "apprunner.localhost", Also: []string{"vpce.test"}, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, Names: d, Issuers: []string{"ca.example"},
+	}, 1)}
 	f.Fuzz(func(t *testing.T, raw []byte, stream bool) {
 		q := new(dns.Msg)
 		if q.Unpack(raw) != nil {

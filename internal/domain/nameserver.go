@@ -87,13 +87,7 @@ func NewNameserver(cfg NameserverConfig) (*Nameserver, error) {
 	if cfg.Rate == 0 {
 		cfg.Rate = defaultRate
 	}
-	z := newZone(cfg, uint32(time.Now().Unix()))
-	n := &Nameserver{cfg: cfg, zones: []zone{z}, limiter: limiter{rate: cfg.Rate}}
-	for _, other := range cfg.Also {
-		z.apex = dns.CanonicalName(other)
-		n.zones = append(n.zones, z)
-	}
-	return n, nil
+	return &Nameserver{cfg: cfg, zones: zonesOf(cfg, uint32(time.Now().Unix())), limiter: limiter{rate: cfg.Rate}}, nil
 }
 
 // Run answers until ctx ends or a socket fails.

@@ -158,6 +158,17 @@ func newZone(c NameserverConfig, serial uint32) zone {
 	return z
 }
 
+// zonesOf are all zones of a configuration, that of the suffix first.
+func zonesOf(c NameserverConfig, serial uint32) []zone {
+	z := newZone(c, serial)
+	list := []zone{z}
+	for _, other := range c.Also {
+		z.apex = dns.CanonicalName(other)
+		list = append(list, z)
+	}
+	return list
+}
+
 // coveredByWildcard tells whether a wildcard such as *.example.com stands for a host: one label more, and only one.
 func coveredByWildcard(host, wildcard string) bool {
 	parent, is := strings.CutPrefix(wildcard, "*")

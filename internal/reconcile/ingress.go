@@ -79,7 +79,10 @@ func (r *Reconciler) listeners(l network.Layout) (list []edge.PrivateListener) {
 
 // settleIngresses gives every pending ingress connection a worker.
 func (r *Reconciler) settleIngresses(ctx context.Context, start func(id string, do func(context.Context) error)) error {
-	for r.Ingresses != nil {
+	if r.Ingresses == nil {
+		return nil
+	}
+	for {
 		changed := r.DB.Changed()
 		pending, err := r.Ingresses.PendingVPCIngressConnections(ctx)
 		if err != nil {
@@ -94,7 +97,6 @@ func (r *Reconciler) settleIngresses(ctx context.Context, start func(id string, 
 		case <-changed:
 		}
 	}
-	return nil
 }
 
 // settleIngress does the work of a pending ingress connection: the edge is told of it, and a new one is available when the service

@@ -63,7 +63,7 @@ const (
 	// commands that vanished go.
 	lookEvery = 5 * time.Second
 	// gatherFor lets changes come together.
-	gatherFor = 50 * time.Millisecond
+	gatherFor = 200 * time.Millisecond
 )
 
 // Run works until ctx ends. What is shown stays.

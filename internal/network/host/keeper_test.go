@@ -210,7 +210,16 @@ func TestKeeperSettlesAndFindsAgain(t *testing.T) {
 		t.Fatal(kept)
 	}
 	k.state(t, network.EndpointDeleted)
-	if _, err := os.Stat(p.Namespace); !os.IsNotExist(err) {
-		t.Error("the namespace is still there:", err)
+	away := func() bool {
+		_, err := os.Stat(p.Namespace)
+		return os.IsNotExist(err)
 	}
+	if !away() {
+		t.Error("the namespace is still there")
+	}
+	k.gone.Store(false)
+	if got := k.resolves(t, "own.test.", "udp"); got != "NOERROR "+k.vpc.ID {
+		t.Errorf("for a command in a VPC without endpoints an own name is answered by %s", got)
+	}
+	k.until(t, "the namespace goes with the command", away)
 }
