@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,8 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"slipway.dev/slipway/internal/domain"
 	"slipway.dev/slipway/internal/edge"
 	"slipway.dev/slipway/internal/iam"
+	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -77,7 +80,16 @@ func TestScrapesFromElsewhereNeedAKey(t *testing.T) {
 	must(t, err)
 	other, err := dir.CreateAccessKey(t.Context(), "123456789012", "nobody")
 	must(t, err)
-	s := &System{iam: dir, edge: edge.NewClient(filepath.Join(t.TempDir(), "none")), conf: Config{Region: "us-east-1"}}
+	logs, err := observe.Open(t.Context(), observe.Config{Dir: t.TempDir(), DB: db})
+	must(t, err)
+	t.Cleanup(func() { logs.Close() })
+	kept, err := domain.OpenCertificates(t.Context(), db, make([]byte, 32), time.Now)
+	must(t, err)
+	s := &System{
+		iam: dir, edge: edge.NewClient(filepath.Join(t.TempDir(), "none")), conf: Config{Region: "us-east-1"}, db: db, logs: logs, names: &names{custom: kept},
+		log: slog.New(slog.DiscardHandler),
+	}
+	must(t, s.openEvents(t.Context()))
 	for _, c := range []struct {
 		from, user, password string
 		want                 int
@@ -96,7 +108,7 @@ func TestScrapesFromElsewhereNeedAKey(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		s.metrics().ServeHTTP(w, r)
-		if w.Code != c.want || w.Code == 200 && !strings.Contains(w.Body.String(), "slipway_edge_up 0") {
+		if w.Code != c.want || w.Code == 200 && (!strings.Contains(w.Body.String(), "slipway_edge_up 0") || !strings.Contains(w.Body.String(), "slipway_event_deliveries_waiting 0")) {
 			t.Errorf("%+v: %d %.200s", c, w.Code, w.Body)
 		}
 	}
