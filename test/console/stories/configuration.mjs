@@ -20,6 +20,7 @@ await story(async (page) => {
   await page.getByLabel('Interval', { exact: true }).fill('10');
   await save.click();
   await page.getByText('Interval 10 s is smaller than timeout 20 s').waitFor();
+  equal('the focus', await page.getByLabel('Interval', { exact: true }).evaluate((field) => field === document.activeElement), true);
   await usable(page, 'refused');
   await page.getByLabel('Timeout', { exact: true }).fill('3');
   await choose(page, 'Virtual memory', '1 GB');

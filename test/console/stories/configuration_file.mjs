@@ -9,7 +9,7 @@ await story(async (page) => {
   await usable(page, 'shown');
   await edit('Configure service').click();
   await page.getByRole('button', { name: /^Virtual CPU/ }).waitFor();
-  equal('fields that the file has', await page.getByText(/^(Environment variables|Port|Start command)/).count(), 0);
+  equal('fields that the file has', await page.getByLabel(/^(Port|Start command)/).or(page.getByRole('button', { name: 'Add environment variable' })).count(), 0);
   await page.getByRole('button', { name: 'Cancel' }).click();
 
   await edit('Configure build').click();

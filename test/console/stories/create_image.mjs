@@ -40,6 +40,7 @@ await story(async (page) => {
   // Service: only the name is missing.
   await next.click();
   await page.getByText('"" is not allowed; use 4 to 40 letters').waitFor();
+  equal('the focus', await page.getByLabel('Service name').evaluate((field) => field === document.activeElement), true);
   equal('what is missing', await page.getByText(/is not allowed|is required/).count(), 1);
   await page.getByLabel('Service name').fill(told.service);
   await page.getByRole('button', { name: /^Virtual CPU 1 vCPU/ }).waitFor();

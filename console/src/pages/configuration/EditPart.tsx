@@ -11,6 +11,7 @@ import { useSession } from '../../session/session';
 import { apiFaults } from '../service-form/apifaults';
 import { BuildFields } from '../service-form/BuildPart';
 import { check, type Faults, type Part } from '../service-form/checks';
+import { useFocusOnFault } from '../service-form/focus';
 import type { ServiceForm } from '../service-form/form';
 import { ServiceFields } from '../service-form/ServiceFields';
 import { SourceFields } from '../service-form/SourceFields';
@@ -28,7 +29,8 @@ interface EditPartProps {
 /** One section of the configuration, open to be changed. What the API cannot change is not among the fields. */
 export function EditPart({ part, service, before, close }: EditPartProps) {
   const [form, setForm] = useState(before);
-  const [tried, setTried] = useState(false);
+  const [refused, setRefused] = useState(0);
+  useFocusOnFault(refused);
   const { account } = useSession();
   const save = useSave(service, before, setForm, close);
   const wrong = { ...check(part, form), ...checkRemoved(part, before, form) };
@@ -37,10 +39,10 @@ export function EditPart({ part, service, before, close }: EditPartProps) {
     save.reset();
   };
   const submit = () => {
-    setTried(true);
-    if (Object.keys(wrong).length === 0) save.mutate({ after: form, account });
+    if (Object.keys(wrong).length > 0) setRefused((n) => n + 1);
+    else save.mutate({ after: form, account });
   };
-  const faults = { ...apiFaults(save.error), ...(tried ? wrong : {}) };
+  const faults = { ...apiFaults(save.error), ...(refused > 0 ? wrong : {}) };
   return (
     <form onSubmit={(e) => { e.preventDefault(); submit(); }} noValidate>
       <Form

@@ -10,6 +10,7 @@ import { InfoLink, usePage } from '../../shell/page';
 import { apiFaults, partOf } from '../service-form/apifaults';
 import { BuildFields } from '../service-form/BuildPart';
 import { check, type Faults, type Part } from '../service-form/checks';
+import { useFocusOnFault } from '../service-form/focus';
 import type { ServiceForm } from '../service-form/form';
 import { ServiceFields } from '../service-form/ServiceFields';
 import { SourceFields } from '../service-form/SourceFields';
@@ -44,6 +45,8 @@ export default function CreateService() {
   const [step, setStep] = useState(0);
   const [tried, setTried] = useState<ReadonlySet<Part>>(new Set());
   const [said, setSaid] = useState<Faults>({});
+  const [refused, setRefused] = useState(0);
+  useFocusOnFault(refused);
   const navigate = useNavigate();
   const { account } = useSession();
   const parts = partsOf(form);
@@ -65,6 +68,7 @@ export default function CreateService() {
     const reached = wrong < 0 ? to : wrong;
     setTried((now) => new Set([...now, ...parts.slice(0, reached < to ? reached + 1 : to)]));
     setStep(reached);
+    if (reached < to) setRefused((n) => n + 1);
     create.reset();
   };
 
