@@ -54,7 +54,7 @@ func TestParkedConnectionsGoOn(t *testing.T) {
 }
 
 func TestParkedConnectionsEndWhenTheirTimeIsOver(t *testing.T) {
-	h := newHouse(t, func(c *Config) { c.Limits.Park, c.Limits.ClientIdle = 20*time.Millisecond, 300*time.Millisecond })
+	h := newHouse(t, func(c *Config) { c.Limits.Park, c.Limits.ClientIdle = 20*time.Millisecond, time.Second })
 	h.publish(nil, target("i1", app(t, func(http.ResponseWriter, *http.Request) {}), Active))
 	both(t, h, func(t *testing.T, c *http.Client) {
 		get(t, c, "/")
