@@ -98,7 +98,14 @@ func TestConnectorInterfaces(t *testing.T) {
 	for i, cidr := range []string{"10.0.1.0/24", "10.0.2.0/24"} {
 		subnets = append(subnets, c.do(t, "CreateSubnet", "VpcId="+vpc, "CidrBlock="+cidr, "AvailabilityZone=us-east-1"+string(rune('a'+i))).text("subnet/subnetId"))
 	}
-	groups, err := c.net.CheckConnector(ctx, scope, subnets, nil)
+	placed := func(subnets, groups []string) (effective []string, err error) {
+		err = c.db.View(ctx, func(tx *store.Tx) error {
+			effective, err = network.CheckConnector(tx, scope, subnets, groups)
+			return err
+		})
+		return effective, err
+	}
+	groups, err := placed(subnets, nil)
 	if err != nil || len(groups) != 1 {
 		t.Fatalf("the default group: %v, %v", groups, err)
 	}
@@ -125,7 +132,7 @@ func TestConnectorInterfaces(t *testing.T) {
 	for name, tc := range map[string][2][]string{
 		"unknown subnet": {{"subnet-00000000"}, nil}, "two VPCs": {{subnets[1], elsewhere}, nil}, "group of another VPC": {{elsewhere}, groups},
 	} {
-		if _, err := c.net.CheckConnector(ctx, scope, tc[0], tc[1]); apprunner.CodeOf(err) != apprunner.CodeInvalidRequest {
+		if _, err := placed(tc[0], tc[1]); apprunner.CodeOf(err) != apprunner.CodeInvalidRequest {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -19,11 +19,11 @@ func (c *Control) CreateVPCIngressConnection(ctx context.Context, sc apprunner.S
 	if err := in.Check(); err != nil {
 		return conn, err
 	}
-	if err := c.checkEndpoint(ctx, sc, in.VPCID, in.EndpointID); err != nil {
-		return conn, err
-	}
 	conn.ARN = apprunner.ARN{Scope: sc, Kind: apprunner.KindVPCIngress, Name: in.Name, ID: apprunner.NewID()}.String()
 	err := c.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := c.checkEndpoint(tx, sc, in.VPCID, in.EndpointID); err != nil {
+			return err
+		}
 		s, err := c.service(tx, sc, in.ServiceARN, apprunner.ActCreateIngress)
 		if err != nil {
 			return err
@@ -97,10 +97,10 @@ func (c *Control) UpdateVPCIngressConnection(ctx context.Context, sc apprunner.S
 	if err := mayChange(conn, "UpdateVpcIngressConnection", conn.Status.MayUpdate()); err != nil {
 		return conn, err
 	}
-	if err := c.checkEndpoint(ctx, sc, vpc, endpoint); err != nil {
-		return conn, err
-	}
 	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := c.checkEndpoint(tx, sc, vpc, endpoint); err != nil {
+			return err
+		}
 		if conn, err = c.ingress(tx, sc, arn); err != nil {
 			return err
 		}
@@ -176,11 +176,11 @@ func (c *Control) SettleVPCIngressConnection(ctx context.Context, arn string, ok
 	})
 }
 
-func (c *Control) checkEndpoint(ctx context.Context, sc apprunner.Scope, vpcID, endpointID string) error {
+func (c *Control) checkEndpoint(tx *store.Tx, sc apprunner.Scope, vpcID, endpointID string) error {
 	if c.Networks == nil {
 		return nil
 	}
-	return c.Networks.Endpoint(ctx, sc, vpcID, endpointID)
+	return c.Networks.Endpoint(tx, sc, vpcID, endpointID)
 }
 
 // putIngress keeps an ingress connection: pending where somebody will work on it, settled where there is nothing to do.

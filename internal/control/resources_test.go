@@ -309,14 +309,14 @@ func TestVPCConnectors(t *testing.T) {
 // vpc is a network room that knows one of everything.
 type vpc struct{}
 
-func (vpc) Connector(_ context.Context, _ apprunner.Scope, _, groups []string) ([]string, error) {
-	if len(groups) > 0 {
+func (vpc) Connector(_ *store.Tx, _ apprunner.Scope, _, groups []string) ([]string, error) {
+	if len(groups) > 0 && groups[0] != "sg-00000000" {
 		return nil, apprunner.Errorf(ir, "The security group %s does not exist.", groups[0])
 	}
 	return []string{"sg-00000000"}, nil
 }
 
-func (vpc) Endpoint(_ context.Context, _ apprunner.Scope, _, endpointID string) error {
+func (vpc) Endpoint(_ *store.Tx, _ apprunner.Scope, _, endpointID string) error {
 	if endpointID == "vpce-00000000" {
 		return apprunner.Errorf(ir, "The endpoint %s does not exist.", endpointID)
 	}

@@ -9,15 +9,15 @@ import (
 	"slipway.dev/slipway/internal/store"
 )
 
-// networks knows what there is of VPCs. An error for the caller is an *apprunner.Error of CodeInvalidRequest.
+// networks knows what there is of VPCs, in the transaction that relies on it. An error for the caller is an *apprunner.Error of
+// CodeInvalidRequest.
 type networks interface {
 	// Connector checks that the subnets exist, belong to one VPC and are of one address type, and that the groups exist in that VPC;
 	// it returns the groups in effect, the VPC's default group where none are given (§20.1).
-	Connector(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]string, error)
+	Connector(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) ([]string, error)
 	// Endpoint checks that the endpoint exists in the VPC, is one for App Runner requests and is available (§20.2).
-	Endpoint(ctx context.Context, sc apprunner.Scope, vpcID, endpointID string) error
-	// Disconnect forgets what was made for the connectors with these subnets and groups, of which there is none any more. It is part of
-	// the transaction.
+	Endpoint(tx *store.Tx, sc apprunner.Scope, vpcID, endpointID string) error
+	// Disconnect forgets what was made for the connectors with these subnets and groups, of which there is none any more.
 	Disconnect(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) error
 }
 
@@ -27,11 +27,10 @@ func (c *Control) CreateVPCConnector(ctx context.Context, sc apprunner.Scope, in
 	if err := in.Check(); err != nil {
 		return conn, err
 	}
-	if c.Networks != nil {
-		var err error
-		if conn.SecurityGroups, err = c.Networks.Connector(ctx, sc, in.Subnets, in.SecurityGroups); err != nil {
-			return conn, err
-		}
+	// Asked before anything is made for it, and again when it is: what it needs may go meanwhile.
+	err := c.DB.View(ctx, func(tx *store.Tx) error { return c.place(tx, sc, &conn) })
+	if err != nil {
+		return conn, err
 	}
 	if c.FirstConnector != nil {
 		if err := c.FirstConnector(store.Apart(ctx), sc.Account); err != nil {
@@ -39,7 +38,10 @@ func (c *Control) CreateVPCConnector(ctx context.Context, sc apprunner.Scope, in
 		}
 	}
 	conn.ARN = apprunner.ARN{Scope: sc, Kind: apprunner.KindVPCConnector, Name: in.Name, Revision: 1, ID: apprunner.NewID()}.String()
-	err := c.DB.Update(ctx, func(tx *store.Tx) error {
+	err = c.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := c.place(tx, sc, &conn); err != nil {
+			return err
+		}
 		all, err := store.Resources[apprunner.VPCConnector](tx, sc, apprunner.KindVPCConnector, "")
 		if err != nil {
 			return fmt.Errorf("read VPC connectors: %w", err)
@@ -55,6 +57,18 @@ func (c *Control) CreateVPCConnector(ctx context.Context, sc apprunner.Scope, in
 		return c.insertResource(tx, conn, in.Tags)
 	})
 	return conn, err
+}
+
+// place checks that a connector's subnets and groups are there, and gives it the groups in effect.
+func (c *Control) place(tx *store.Tx, sc apprunner.Scope, conn *apprunner.VPCConnector) error {
+	if c.Networks == nil {
+		return nil
+	}
+	groups, err := c.Networks.Connector(tx, sc, conn.Subnets, conn.SecurityGroups)
+	if err == nil {
+		conn.SecurityGroups = groups
+	}
+	return err
 }
 
 // DescribeVPCConnector returns a connector by its full ARN, deleted ones while they are kept.

@@ -31,3 +31,26 @@ func TestConnectorsBringTheirRole(t *testing.T) {
 		t.Errorf("of the same name: %v, committed %v", err, committed)
 	}
 }
+
+// vanishing is a network room whose subnets go between the question and the record.
+type vanishing struct {
+	vpc
+	asked *int
+}
+
+func (v vanishing) Connector(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) ([]string, error) {
+	if *v.asked++; *v.asked > 1 {
+		return nil, apprunner.Errorf(ir, "The subnet %s does not exist.", subnets[0])
+	}
+	return v.vpc.Connector(tx, sc, subnets, groups)
+}
+
+func TestSubnetThatGoesMeanwhile(t *testing.T) {
+	asked := 0
+	h := open(t, func(c *control.Config) { c.Networks = vanishing{asked: &asked} })
+	_, err := h.CreateVPCConnector(t.Context(), scope, apprunner.VPCConnectorInput{Name: "inside", Subnets: []string{"subnet-0123456789abcdef0"}})
+	code(t, "a subnet that has gone", err, ir)
+	if list, err := h.ListVPCConnectors(t.Context(), scope); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+}

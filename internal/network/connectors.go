@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/store"
@@ -13,9 +14,9 @@ import (
 // Those who connect services to subnets speak the App Runner API: what they are told has its codes.
 
 // CheckConnector checks that the subnets exist and belong to one VPC and that the groups exist in that VPC. It returns the groups in
-// effect: the VPC's default group where none are given (§20.1).
-func (n *Network) CheckConnector(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]string, error) {
-	s, err := n.Snapshot(ctx, sc)
+// effect: the VPC's default group where none are given (§20.1). It is part of the transaction that relies on it.
+func CheckConnector(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) ([]string, error) {
+	s, err := snapshot(tx, sc, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +47,10 @@ func (s *Snapshot) oneVPC(subnets []string) (*VPC, error) {
 	return need(s.VPCs, vpcID)
 }
 
-// CheckEndpoint checks that an endpoint exists in the VPC, is one for private services and is available (§20.2).
-func (n *Network) CheckEndpoint(ctx context.Context, sc apprunner.Scope, vpcID, endpointID string) error {
-	s, err := n.Snapshot(ctx, sc)
+// CheckEndpoint checks that an endpoint exists in the VPC, is one for private services and is available (§20.2). It is part of the
+// transaction that relies on it.
+func CheckEndpoint(tx *store.Tx, sc apprunner.Scope, vpcID, endpointID string) error {
+	s, err := snapshot(tx, sc, time.Time{})
 	if err != nil {
 		return err
 	}

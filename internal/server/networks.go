@@ -19,15 +19,15 @@ func (s *System) openNetworks(ctx context.Context) (err error) {
 	return nil
 }
 
-// vpcs shows the network room to control.
-type vpcs struct{ *network.Network }
+// vpcs shows the network room to control, whose transactions it takes part in.
+type vpcs struct{}
 
-func (v vpcs) Connector(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]string, error) {
-	return v.CheckConnector(ctx, sc, subnets, groups)
+func (vpcs) Connector(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) ([]string, error) {
+	return network.CheckConnector(tx, sc, subnets, groups)
 }
 
-func (v vpcs) Endpoint(ctx context.Context, sc apprunner.Scope, vpcID, endpointID string) error {
-	return v.CheckEndpoint(ctx, sc, vpcID, endpointID)
+func (vpcs) Endpoint(tx *store.Tx, sc apprunner.Scope, vpcID, endpointID string) error {
+	return network.CheckEndpoint(tx, sc, vpcID, endpointID)
 }
 
 func (vpcs) Disconnect(tx *store.Tx, sc apprunner.Scope, subnets, groups []string) error {

@@ -186,7 +186,7 @@ func (s *System) openControl(ctx context.Context) (err error) {
 		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.strictRoles(), FirstConnector: s.linkedRole(networkingPrincipal), Epoch: epoch, SealKey: seal,
 		CheckRepository: func(url string) error { _, err := source.ParseURL(url); return err },
 		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention, Quotas: s.conf.quotaValues(), QuotaCeiling: s.conf.QuotaCeiling,
-		MaxInstances: s.conf.MaxInstances, Networks: vpcs{s.networks}, IngressWork: true, Providers: providers{s.git}, ProviderHosts: s.conf.providers(),
+		MaxInstances: s.conf.MaxInstances, Networks: vpcs{}, IngressWork: true, Providers: providers{s.git}, ProviderHosts: s.conf.providers(),
 	})
 	if err != nil {
 		return err
