@@ -130,12 +130,10 @@ func TestFirstUse(t *testing.T) {
 func TestMissingPermissionsAreNamed(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
-	nobody := user(t, h, "ole", "")
-	for _, c := range []struct{ where, header, action string }{
-		{"/", "The services cannot be listed", "apprunner:ListServices"},
-		{"/keys", "The access keys cannot be listed", "iam:ListAccessKeys"},
-		{"/services/arn:aws:apprunner:us-east-1:123456789012:service%2Fx%2F0123456789abcdef0123456789abcdef", "The service cannot be shown", "apprunner:DescribeService"},
-	} {
-		play(t, h, "denied", nobody, map[string]any{"where": c.where, "header": c.header, "action": c.action})
-	}
+	service := "/services/arn:aws:apprunner:us-east-1:123456789012:service%2Fx%2F0123456789abcdef0123456789abcdef"
+	play(t, h, "denied", user(t, h, "ole", ""), map[string]any{"pages": []map[string]string{
+		{"name": "home", "where": "/", "header": "The services cannot be listed", "action": "apprunner:ListServices"},
+		{"name": "keys", "where": "/keys", "header": "The access keys cannot be listed", "action": "iam:ListAccessKeys"},
+		{"name": "service", "where": service, "header": "The service cannot be shown", "action": "apprunner:DescribeService"},
+	}})
 }

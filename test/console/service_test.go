@@ -25,8 +25,8 @@ func TestServicesAreListed(t *testing.T) {
 func TestAServiceIsLookedAfter(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
-	// It takes its time to stop, so that what is in progress can be seen.
-	slow := map[string]string{"STOP_DELAY": "3s"}
+	// It takes its time to start and to stop, so that what is in progress can be seen.
+	slow := map[string]string{"START_DELAY": "4s", "STOP_DELAY": "4s"}
 	s := h.Create(t, "watched", rig.ImageSource("app", "v1", slow), types.ServiceStatusRunning, rig.Small)
 	play(t, h, "dashboard", user(t, h, "cem", mayAll), map[string]any{"service": "watched", "arn": s.ARN(), "host": s.Host(), "port": port(h)})
 }
@@ -73,4 +73,12 @@ func TestARefusalIsShown(t *testing.T) {
 	h := theHouse(t)
 	s := h.Create(t, "shown", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	play(t, h, "readonly", user(t, h, "rio", mayRead), map[string]any{"arn": s.ARN()})
+}
+
+// Everything can be reached and done without a mouse.
+func TestTheKeyboardIsEnough(t *testing.T) {
+	t.Parallel()
+	h := theHouse(t)
+	h.Create(t, "typed", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+	play(t, h, "keyboard", user(t, h, "sam", mayAll), map[string]any{"service": "typed"})
 }

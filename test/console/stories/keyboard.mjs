@@ -1,37 +1,41 @@
-/** What a person without a mouse does. */
+import { story, told } from './story.mjs';
 
-/** How often Tab is pressed at most: more than any page has places. */
-const most = 80;
-
-/** Goes on by Tab until something has the focus. */
-export async function tabTo(page, target) {
-  for (let n = 0; n < most; n++) {
-    if (await target.evaluate((element) => element === document.activeElement).catch(() => false)) return;
+/** Goes on with Tab until what has the focus is called so. */
+async function reach(page, name) {
+  for (let i = 0; i < 80; i++) {
     await page.keyboard.press('Tab');
+    const focused = await page.evaluate(() => {
+      const e = document.activeElement;
+      return (e?.getAttribute('aria-label') ?? e?.textContent ?? '').trim();
+    });
+    if (focused.includes(name)) return;
   }
-  throw new Error(`Tab never leads to ${target}`);
+  throw new Error(`Tab never reaches ${name}`);
 }
 
-/** Goes to a button or link and presses it. */
-export async function press(page, target) {
-  await tabTo(page, target);
+await story(async (page) => {
+  await page.goto(`${told.url}/console/`);
+  await page.getByLabel('User name').waitFor();
+  await page.keyboard.type(told.user);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(told.password);
   await page.keyboard.press('Enter');
-}
 
-/** Goes to a field and types. */
-export async function type(page, target, text) {
-  await tabTo(page, target);
-  await page.keyboard.type(text);
-}
+  await page.getByRole('link', { name: told.service, exact: true }).waitFor();
+  await reach(page, told.service);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: told.service, level: 1 }).waitFor();
 
-/** Goes to a list, opens it, and chooses by its arrow keys the option that has a label. */
-export async function pickByKeys(page, trigger, option) {
-  await tabTo(page, trigger);
+  await reach(page, 'Actions');
   await page.keyboard.press('Enter');
-  const wanted = page.getByRole('option', { name: option });
-  await wanted.waitFor();
-  await page.keyboard.type(option); // the filter of the list has the focus
-  await page.keyboard.press('ArrowDown');
+  await page.getByRole('menuitem', { name: 'Pause' }).waitFor();
+  await page.keyboard.press('Escape');
+  await reach(page, 'Deploy');
   await page.keyboard.press('Enter');
-  if ((await trigger.getAttribute('aria-expanded')) === 'true') await page.keyboard.press('Escape');
-}
+  await page.getByText('Deployment: succeeded').waitFor({ timeout: 60_000 });
+
+  await reach(page, 'Logs');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('Enter');
+  await page.getByRole('row').filter({ hasText: 'Create service' }).waitFor();
+});
