@@ -1,4 +1,4 @@
-import { pickByKeys, press, tabTo, type } from './keyboard.mjs';
+import { pickByKeys, press, tabTo, type } from './keys.mjs';
 import { editNetworking, pick } from './networks.mjs';
 import { signIn, story, told, usable } from './story.mjs';
 

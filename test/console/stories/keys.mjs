@@ -1,36 +1,37 @@
-import { readFile } from 'node:fs/promises';
+/** What a person without a mouse does. */
 
-import { equal, signIn, story, tell, told, usable } from './story.mjs';
+/** How often Tab is pressed at most: more than any page has places. */
+const most = 80;
 
-await story(async (page) => {
-  await signIn(page, '/keys');
-  await page.getByText('No access keys').waitFor();
-  await page.getByRole('button', { name: 'Create access key' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByRole('button', { name: 'Create', exact: true }).click();
-  await dialog.getByText('shown this once').waitFor();
-  await usable(page, 'made');
-  const [download] = await Promise.all([page.waitForEvent('download'), dialog.getByRole('button', { name: 'Download .csv file' }).click()]);
-  equal('the file is called', download.suggestedFilename(), `${told.user}_accessKeys.csv`);
-  const [head, line] = (await readFile(await download.path(), 'utf8')).split('\r\n');
-  equal('the file begins with', head, 'Access key ID,Secret access key');
-  const [id, secret] = line.split(',');
-  await dialog.getByText(secret, { exact: true }).waitFor();
-  await tell({ id, secret });
+/** Goes on by Tab until something has the focus. */
+export async function tabTo(page, target) {
+  for (let n = 0; n < most; n++) {
+    if (await target.evaluate((element) => element === document.activeElement).catch(() => false)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab never leads to ${target}`);
+}
 
-  await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
-  await page.getByRole('row').filter({ hasText: id }).getByText('Active').waitFor();
-  equal('the secret is gone', await page.getByText(secret).count(), 0);
-  await page.reload();
-  await page.getByRole('row').filter({ hasText: id }).waitFor();
-  equal('the secret stays gone', await page.getByText(secret).count(), 0);
-  await usable(page, 'keys');
+/** Goes to a button or link and presses it. */
+export async function press(page, target) {
+  await tabTo(page, target);
+  await page.keyboard.press('Enter');
+}
 
-  await page.getByRole('row').filter({ hasText: id }).getByRole('radio').check({ force: true });
-  await page.getByRole('button', { name: 'Deactivate' }).click();
-  await dialog.getByRole('button', { name: 'Deactivate' }).click();
-  await page.getByRole('row').filter({ hasText: id }).getByText('Inactive').waitFor();
-  await page.getByRole('button', { name: 'Activate', exact: true }).click();
-  await dialog.getByRole('button', { name: 'Activate' }).click();
-  await page.getByRole('row').filter({ hasText: id }).getByText('Active', { exact: true }).waitFor();
-});
+/** Goes to a field and types. */
+export async function type(page, target, text) {
+  await tabTo(page, target);
+  await page.keyboard.type(text);
+}
+
+/** Goes to a list, opens it, and chooses by its arrow keys the option that has a label. */
+export async function pickByKeys(page, trigger, option) {
+  await tabTo(page, trigger);
+  await page.keyboard.press('Enter');
+  const wanted = page.getByRole('option', { name: option });
+  await wanted.waitFor();
+  await page.keyboard.type(option); // the filter of the list has the focus
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  if ((await trigger.getAttribute('aria-expanded')) === 'true') await page.keyboard.press('Escape');
+}
