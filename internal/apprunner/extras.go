@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"slipway.dev/slipway/internal/apprunner/spell"
 )
 
 // Extras are the settings of a service that App Runner does not have. They travel as tags with the prefix "slipway:", so that
@@ -122,6 +124,9 @@ func (x *Extras) set(name, value string) (err error) {
 	case "capabilities":
 		x.Capabilities, err = capabilities(name, value)
 	default:
+		if meant := spell.Nearest(name, extraNames); meant != "" {
+			return Errorf(CodeInvalidRequest, "Tag %s%s is no setting of this server. Did you mean %s%s?", ExtraPrefix, name, ExtraPrefix, meant)
+		}
 		return Errorf(CodeInvalidRequest, "Tag %s%s is no setting of this server. The settings are: %s.", ExtraPrefix, name, strings.Join(extraNames, ", "))
 	}
 	return err
