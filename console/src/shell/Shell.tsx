@@ -2,7 +2,7 @@ import AppLayout from '@cloudscape-design/components/app-layout';
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group';
 import Spinner from '@cloudscape-design/components/spinner';
 import { Suspense, useState } from 'react';
-import { Navigate, Outlet, useLocation, useNavigate } from 'react-router';
+import { Navigate, Outlet, ScrollRestoration, useLocation, useNavigate } from 'react-router';
 
 import { ClientsProvider } from '../aws/clients';
 import { QueriesProvider } from '../aws/queries';
@@ -25,6 +25,7 @@ export function Shell() {
           <FrameProvider>
             <Joiner />
             <Layout />
+            <ScrollRestoration />
           </FrameProvider>
         </FlashProvider>
       </QueriesProvider>

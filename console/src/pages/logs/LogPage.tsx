@@ -10,6 +10,7 @@ import TextFilter from '@cloudscape-design/components/text-filter';
 import { useDeferredValue, useMemo, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 
+import '../../parts/lines.css';
 import { ErrorAlert } from '../../shell/ErrorAlert';
 import { usePage } from '../../shell/page';
 import { PageError } from '../../shell/PageError';
@@ -52,7 +53,7 @@ function OfService({ service, log }: { service: Service; log: Log }) {
       <Header
         variant="h1"
         counter={`(${String(matching.length)})`}
-        description={`Log group ${log.group}`}
+        description={<span className="log-group">Log group {log.group}</span>}
         actions={<Button iconName="download" loading={isPending} onClick={() => { download(log, range); }}>Download</Button>}
       >
         {log.title}

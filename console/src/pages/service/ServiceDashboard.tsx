@@ -61,7 +61,7 @@ function ServiceTabs({ service, tab }: { service: Service; tab: string }) {
     <Tabs
       ariaLabel="About this service"
       activeTabId={tab}
-      onChange={({ detail }) => { void navigate(`/services/${encodeURIComponent(service.ServiceArn ?? '')}/${detail.activeTabId}`, { replace: true }); }}
+      onChange={({ detail }) => { void navigate(`/services/${encodeURIComponent(service.ServiceArn ?? '')}/${detail.activeTabId}`, { replace: true, preventScrollReset: true }); }}
       tabs={[
         { id: 'logs', label: 'Logs', content: <LogsTab service={service} /> },
         { id: 'activity', label: 'Activity', content: <ActivityTab service={service} /> },
