@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 
@@ -35,7 +36,7 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
-	conf.Ready = func() { report.ready(); go giveBack() }
+	conf.Ready = func() { report.ready(); go debug.FreeOSMemory() }
 	s, err := edge.New(conf)
 	if err != nil {
 		return err

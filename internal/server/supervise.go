@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -170,7 +171,7 @@ func (s *supervisor) announce(ctx context.Context) error {
 	if err := s.note(); err != nil {
 		return err
 	}
-	giveBack() // what starting took is not needed again
+	debug.FreeOSMemory() // what starting took is not needed again
 	if s.ready != nil && run.Upgrades == 0 {
 		s.ready(run)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -252,7 +253,7 @@ func (s *System) openWork(context.Context) (err error) {
 		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		Networks: shownVPCs{s.networks, s.vpcs}, Ingresses: s.control,
-		FirstService: s.linkedRole(servicesPrincipal), Rested: giveBack, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
+		FirstService: s.linkedRole(servicesPrincipal), Rested: debug.FreeOSMemory, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err
 }
