@@ -46,7 +46,7 @@ func TestAKeyIsShownOnce(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
 	dir := t.TempDir()
-	play(t, h, "keys", user(t, h, "kim", mayAll), map[string]any{"downloads": dir})
+	play(t, h, "accesskeys", user(t, h, "kim", mayAll), map[string]any{"downloads": dir})
 	key := found(t, dir)
 	is(t, h, key["id"], key["secret"], "", "arn:aws:iam::123456789012:user/kim")
 }
