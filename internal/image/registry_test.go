@@ -263,6 +263,7 @@ func TestPushEvents(t *testing.T) {
 			}
 		}
 	}
+	w.advance(time.Second) // events come in the order of their times
 	w.push(t, "app:v2", img)
 	told(false, "v1", "v2")
 	// A pushed image is unpacked ahead of its first use.
@@ -281,6 +282,7 @@ func TestPushEvents(t *testing.T) {
 		if _, failures, err := w.BatchDeleteImage(t.Context(), scope, "app", []image.ImageID{id}); err != nil || len(failures) != 0 {
 			t.Fatal(failures, err)
 		}
+		w.advance(time.Second)
 	}
 	told(true, "v2", "v1")
 }

@@ -1,5 +1,7 @@
 package pattern
 
+import "slices"
+
 // Matches tells whether an event is as the pattern says. The event is as [Parse] reads it.
 func (p *Pattern) Matches(event map[string]any) bool {
 	for i := range p.alternatives {
@@ -28,10 +30,11 @@ func (n *node) holds(object, event map[string]any) bool {
 type missing struct{}
 
 func (f *field) holds(value any, event map[string]any) bool {
-	if f.tests != nil && !f.tested(value, event) {
-		return false
+	if f.tests == nil || f.lacking(event) {
+		return f.below.within(value, event) || f.below.holds(nil, event)
 	}
-	return len(f.below.fields) == 0 || f.below.within(value, event) || f.below.holds(nil, event)
+	// A leaf and an object are never the same element of an array: beside the one, nothing can be asked of the other.
+	return f.leaf(value) && f.below.holds(nil, event)
 }
 
 // within tells whether the node holds for a value: for one of its elements where it is an array.
@@ -49,20 +52,15 @@ func (n *node) within(value any, event map[string]any) bool {
 	return false
 }
 
-// tested tells whether one of the tests holds for the value, for one of its elements where it is an array. That a field is absent is
-// asked of the whole event: a field that another element of an array has is there.
-func (f *field) tested(value any, event map[string]any) bool {
-	for _, t := range f.tests {
-		switch {
-		case t.absent:
-			if !present(event, f.path) {
-				return true
-			}
-		case anyLeaf(value, t.equal):
-			return true
-		}
-	}
-	return false
+// lacking tells whether the field may be absent and is. That is asked of the whole event: a field that another element of an array has
+// is there.
+func (f *field) lacking(event map[string]any) bool {
+	return slices.ContainsFunc(f.tests, func(t test) bool { return t.absent }) && !present(event, f.path)
+}
+
+// leaf tells whether one of the tests holds for the value, for one of its elements where it is an array.
+func (f *field) leaf(value any) bool {
+	return slices.ContainsFunc(f.tests, func(t test) bool { return !t.absent && anyLeaf(value, t.equal) })
 }
 
 // present tells whether there is a leaf at a path.
