@@ -40,7 +40,7 @@ var protocolNames = map[string]string{"1": "icmp", "6": "tcp", "17": "udp", "58"
 // rule reads a rule of a group in a VPC.
 func (s *Snapshot) rule(vpcID string, p Peer) (Rule, error) {
 	r := Rule{ID: newID(prefixes[TypeRule]), FromPort: -1, ToPort: -1, Description: p.Description}
-	if p.Description != "" && !groupText.MatchString(p.Description) {
+	if p.Description != "" && !isGroupText(p.Description) {
 		return r, wrong("description", p.Description, "Descriptions have up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
 	}
 	if err := r.protocol(p); err != nil {
