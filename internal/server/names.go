@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -105,6 +106,9 @@ func (c Config) reachable(a netip.Addr) []netip.Addr {
 
 // Certificates are what the edge shows: a wildcard for the default domains of each region, then those of custom domains.
 func (n *names) Certificates(ctx context.Context) ([]edge.Certificate, error) {
+	if err := n.db.View(ctx, n.readRegions); err != nil {
+		return nil, fmt.Errorf("read the services' regions: %w", err)
+	}
 	var list []edge.Certificate
 	for _, region := range *n.regions.Load() {
 		c, err := n.certificateOf(ctx, region)
@@ -151,7 +155,7 @@ func (n *names) wildcards() []string {
 
 // refresh reads which names and regions are in use.
 func (n *names) refresh(ctx context.Context) error {
-	nodes, regions, inside := map[string]domain.Node{n.region + "." + n.suffix: {}}, map[string]bool{}, insideNames{}
+	nodes, inside := map[string]domain.Node{n.region + "." + n.suffix: {}}, insideNames{}
 	vpcs, err := n.network.Layout(ctx)
 	if err != nil {
 		return fmt.Errorf("read the names of endpoints: %w", err)
@@ -164,7 +168,6 @@ func (n *names) refresh(ctx context.Context) error {
 		}
 		for _, s := range services {
 			nodes[s.URL] = domain.Node{Host: s.Network.Public}
-			regions[s.Region] = true
 		}
 		conns, err := store.Resources[apprunner.VPCIngressConnection](tx, apprunner.Scope{}, apprunner.KindVPCIngress, "")
 		if err != nil {
@@ -175,7 +178,7 @@ func (n *names) refresh(ctx context.Context) error {
 			return err
 		}
 		inside = placePrivate(nodes, vpcs, conns, custom)
-		return n.readProofs(tx)
+		return errors.Join(n.readRegions(tx), n.readProofs(tx))
 	})
 	if err != nil {
 		return fmt.Errorf("read the services' names: %w", err)
@@ -185,12 +188,23 @@ func (n *names) refresh(ctx context.Context) error {
 	}
 	n.directory.Replace(nodes)
 	n.inside.Store(&inside)
+	return nil
+}
+
+// readRegions reads which regions are in use. Whoever publishes a service asks: the certificate comes with the first route.
+func (n *names) readRegions(tx *store.Tx) error {
+	services, err := tx.Services(apprunner.Scope{})
+	if err != nil {
+		return err
+	}
+	regions := map[string]bool{}
+	for _, s := range services {
+		regions[s.Region] = true
+	}
 	// The first certificate is for clients that name nobody, and that is the own region's.
 	delete(regions, n.region)
 	now := append([]string{n.region}, slices.Sorted(maps.Keys(regions))...)
-	if was := n.regions.Swap(&now); was != nil && !slices.Equal(*was, now) {
-		n.db.Wake() // the front door needs one certificate more
-	}
+	n.regions.Store(&now)
 	return nil
 }
 

@@ -110,11 +110,11 @@ func TestSigningInWithAnMFADevice(t *testing.T) {
 	seed, now := string(made.VirtualMFADevice.Base32StringSeed), time.Now()
 	_, err = ids.EnableMFADevice(ctx, &iam.EnableMFADeviceInput{
 		UserName: &p.name, SerialNumber: made.VirtualMFADevice.SerialNumber,
-		AuthenticationCode1: aws.String(iamtest.Code(seed, now.Add(-time.Minute))), AuthenticationCode2: aws.String(iamtest.Code(seed, now.Add(-30*time.Second))),
+		AuthenticationCode1: aws.String(iamtest.Code(seed, now.Add(-30*time.Second))), AuthenticationCode2: aws.String(iamtest.Code(seed, now)),
 	})
 	ok(t, err)
-	// The next code is good, too: the test may meet the end of this one.
-	play(t, h, "mfa", p, map[string]any{"code": iamtest.Code(seed, time.Now().Add(10*time.Second))})
+	// This one has been used; the next one is good already.
+	play(t, h, "mfa", p, map[string]any{"code": iamtest.Code(seed, now.Add(30*time.Second))})
 }
 
 // At first use the home page offers the creation of a service.

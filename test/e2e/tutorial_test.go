@@ -28,7 +28,7 @@ ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Greeting).serve_foreve
 
 func pythonValues(name string) map[string]any {
 	return map[string]any{
-		"Runtime": "PYTHON_311", "BuildCommand": "python3 -m py_compile server.py && echo compiled", "StartCommand": "python3 server.py",
+		"Runtime": "PYTHON_311", "BuildCommand": "python3 -m py_compile server.py && echo compiled && if test -e slow; then sleep 3; fi", "StartCommand": "python3 server.py",
 		"Port": "8080", "RuntimeEnvironmentVariables": map[string]string{"NAME": name},
 	}
 }
@@ -45,7 +45,7 @@ func TestTutorial(t *testing.T) {
 	s.Says(t, "/", "Hello, Ada")
 
 	var deployed struct{ OperationId string }
-	repository.Commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Good morning", 1)})
+	repository.Commit(map[string]string{"server.py": strings.Replace(greeter, "GREETING", "Good morning", 1), "slow": "so that it can be seen"})
 	h.must(t, &deployed, "apprunner", "start-deployment", "--service-arn", s.ARN())
 	if now, err := h.Describe(s.ARN()); err != nil || now.Status != types.ServiceStatusOperationInProgress || deployed.OperationId == "" {
 		t.Errorf("during deployment %q the service is %s, %v", deployed.OperationId, now.Status, err)
