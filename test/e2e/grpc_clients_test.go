@@ -16,7 +16,7 @@ import (
 // as gRPC's own in Go.
 func TestGRPCOfOthers(t *testing.T) {
 	h := theHouse(t)
-	s := speaks(t, h.House, "speaks-grpc-to-others", "slipway:request-timeout", "1s")
+	s := speaks(t, h.House, "speaks-grpc-to-others", "slipway:request-timeout", "10s")
 	t.Run("node", func(t *testing.T) { grpcNode(t, s) })
 	t.Run("python", func(t *testing.T) {
 		const python = "/usr/bin/python3" // Debian's, with Debian's packages

@@ -63,7 +63,7 @@ began, n = time.monotonic(), 0
 stream = down(field(7, field(2, b"every 50ms")))
 for _ in stream:
     n += 1
-    if time.monotonic() - began > 2.5:
+    if time.monotonic() - began > 12:
         stream.cancel()
         break
 assert n > 20, n
