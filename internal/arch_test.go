@@ -20,12 +20,12 @@ const module = "slipway.dev/slipway/internal/"
 var imports = map[string][]string{
 	"apprunner": {}, "wire": {}, "console": {}, "hostnet": {},
 	"store": {"apprunner"}, "build": {"apprunner"}, "instance": {"apprunner", "hostnet"}, "edge": {"apprunner", "hostnet"}, "scale": {"apprunner"},
-	"iam": {"apprunner", "store"}, "secret": {"apprunner", "store"}, "observe": {"apprunner", "store"}, "image": {"apprunner", "store"},
+	"iam": {"apprunner", "store"}, "kms": {"apprunner", "store"}, "secret": {"apprunner", "store"}, "observe": {"apprunner", "store"}, "image": {"apprunner", "store"},
 	"network": {"apprunner", "store", "hostnet"}, "domain": {"apprunner", "store"}, "source": {"apprunner", "store"}, "control": {"apprunner", "store"},
 	"reconcile": {"apprunner", "store", "scale", "source", "build", "image", "instance", "network", "secret", "domain", "edge", "observe"},
-	"api":       {"apprunner", "wire", "control", "iam", "observe", "secret", "image", "network", "domain"},
+	"api":       {"apprunner", "wire", "control", "iam", "kms", "observe", "secret", "image", "network", "domain"},
 	"server": {
-		"apprunner", "wire", "console", "hostnet", "store", "build", "instance", "edge", "scale", "iam", "secret", "observe", "image", "network",
+		"apprunner", "wire", "console", "hostnet", "store", "build", "instance", "edge", "scale", "iam", "kms", "secret", "observe", "image", "network",
 		"domain", "source", "control", "reconcile", "api",
 	},
 }

@@ -92,12 +92,13 @@ func (s *System) serveCredentials(ctx context.Context) error {
 	return nil
 }
 
-// forgetEvery is how often deleted things whose time of being described is over are dropped.
+// forgetEvery is how often deleted things whose time of being described is over are dropped, and keys are deleted and rotated.
 const forgetEvery = time.Minute
 
 func (s *System) forget(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := s.control.Forget(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		now := time.Now()
+		if err := errors.Join(s.control.Forget(ctx, now), s.keys.Sweep(ctx, now)); err != nil && ctx.Err() == nil {
 			s.log.Error("drop what was deleted", "err", err)
 		}
 		pause(ctx, forgetEvery)

@@ -20,6 +20,7 @@ import (
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance/oci"
+	"slipway.dev/slipway/internal/kms"
 	"slipway.dev/slipway/internal/network"
 	"slipway.dev/slipway/internal/network/host"
 	"slipway.dev/slipway/internal/observe"
@@ -37,6 +38,7 @@ type System struct {
 
 	db       *store.DB
 	iam      *iam.Directory
+	keys     *kms.Keys
 	audit    *observe.Audit
 	logs     *observe.Logs
 	events   *events.Bus
@@ -68,7 +70,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openImages, s.openInstances, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
+		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openImages, s.openInstances, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
