@@ -77,6 +77,7 @@ func (s *Server) callRecord(x *exchange, f *fault) observe.AuditRecord {
 		AWSRegion: x.call.Scope.Region, SourceIPAddress: sourceIP(x.http), UserAgent: clip(x.http.UserAgent(), 1024),
 		RequestID: x.id, EventID: x.eventID, ReadOnly: readOnly(x.claimed), EventType: "AwsApiCall",
 		ManagementEvent: true, EventCategory: "Management", RecipientAccountID: s.Account, UserIdentity: identityOf(x),
+		VPCEndpointID: x.entrance.id(),
 	}
 	if x.call.Principal.Account != "" {
 		r.RecipientAccountID = x.call.Principal.Account

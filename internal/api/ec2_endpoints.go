@@ -60,7 +60,7 @@ func (e *ec2API) createEndpoint(ctx context.Context, c Call, in *ec2.CreateVpcEn
 		return nil, err
 	}
 	x, err := e.net.CreateEndpoint(ctx, c.Scope, network.EndpointInput{
-		VPCID: *in.VpcId, ServiceName: val(in.ServiceName), Subnets: in.SubnetIds, Groups: in.SecurityGroupIds, PrivateDNS: val(in.PrivateDnsEnabled),
+		VPCID: *in.VpcId, ServiceName: val(in.ServiceName), Subnets: in.SubnetIds, Groups: in.SecurityGroupIds, PrivateDNS: in.PrivateDnsEnabled,
 		Policy: val(in.PolicyDocument), Token: val(in.ClientToken), Tags: tags,
 	})
 	if err != nil {

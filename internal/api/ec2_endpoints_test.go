@@ -58,6 +58,7 @@ func TestEndpoints(t *testing.T) {
 		{"DuplicateSubnetsInSameZone", requests, "SubnetId.1=" + b, "SubnetId.2=" + twin},
 		{"InvalidGroup.NotFound", requests, "SecurityGroupId.1=sg-00000000"},
 		{"InvalidParameter", own, "PrivateDnsEnabled=true"},
+		{"InvalidParameter", requests, "PrivateDnsEnabled=true"},
 		{"InvalidParameterValue", requests, `PolicyDocument={"Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`},
 		{"InvalidPolicyDocument", own, "PolicyDocument={"},
 	} {
@@ -101,10 +102,11 @@ func TestEndpoints(t *testing.T) {
 func TestAPIEndpoint(t *testing.T) {
 	c := newCloud(t, false)
 	vpc := c.do(t, "CreateVpc", "CidrBlock=10.0.0.0/16").text("vpc/vpcId")
-	in := []string{"VpcId=" + vpc, "ServiceName=com.amazonaws.us-east-1.apprunner", "PrivateDnsEnabled=true"}
+	in := []string{"VpcId=" + vpc, "ServiceName=com.amazonaws.us-east-1.apprunner"}
+	c.refused(t, "InvalidParameter", "CreateVpcEndpoint", in...) // private DNS is on unless somebody says otherwise, and takes names
 	c.do(t, "ModifyVpcAttribute", "VpcId="+vpc, "EnableDnsHostnames.Value=true")
 	x := c.do(t, "CreateVpcEndpoint", in...).at("vpcEndpoint")
-	if x.text("state") != "available" || x.text("policyDocument") != network.FullAccess || !slices.Contains(x.texts("dnsEntrySet", "dnsName"), "apprunner.us-east-1.amazonaws.com") {
+	if x.text("state") != "available" || x.text("privateDnsEnabled") != "true" || x.text("policyDocument") != network.FullAccess || !slices.Contains(x.texts("dnsEntrySet", "dnsName"), "apprunner.us-east-1.amazonaws.com") {
 		t.Errorf("%v", x)
 	}
 	c.refused(t, "InvalidParameter", "CreateVpcEndpoint", in...) // two of the same names

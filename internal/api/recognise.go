@@ -64,6 +64,9 @@ func (s *Server) recognise(x *exchange, body []byte) {
 	case version != "":
 		x.service = s.byVersion[version]
 	}
+	if !x.entrance.admits(x.service) {
+		x.service = nil
+	}
 	x.claimed = ""
 	switch {
 	case x.service == nil:

@@ -89,6 +89,7 @@ func New(c Config) (*Server, error) {
 type exchange struct {
 	http      *http.Request
 	id        string
+	entrance  *Entrance // nil: the call came in at no endpoint
 	service   *Service
 	claimed   string // the operation's name as the client wrote it
 	form      bool   // the request is a form with an Action: the client speaks a query protocol
@@ -103,7 +104,7 @@ type exchange struct {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{http: r, id: apprunner.NewUUID()}
+	x := &exchange{http: r, id: apprunner.NewUUID(), entrance: entranceOf(r.Context())}
 	err := s.guard(r.Context(), w, x)
 	fault := s.fault(x, err)
 	s.record(r.Context(), x, fault)
@@ -217,7 +218,7 @@ func (s *Server) verify(ctx context.Context, x *exchange) error {
 	}
 	x.call = Call{
 		Principal: p, Scope: apprunner.Scope{Account: p.Account, Region: scope.Region}, RequestID: x.id,
-		UserAgent: x.http.UserAgent(), SourceIP: sourceIP(x.http), Secure: x.http.TLS != nil,
+		UserAgent: x.http.UserAgent(), SourceIP: sourceIP(x.http), Secure: x.http.TLS != nil, entrance: x.entrance,
 	}
 	if x.service == nil {
 		return apprunner.Errorf(apprunner.CodeUnknownOperation, "The AWS API %s is not served here.", clip(scope.Service, 64))
@@ -225,7 +226,7 @@ func (s *Server) verify(ctx context.Context, x *exchange) error {
 	if scope.Service != x.service.API.SigningName {
 		return apprunner.Errorf(apprunner.CodeInvalidSignature, "Credential should be scoped to correct service: '%s'.", x.service.API.SigningName)
 	}
-	if !regionForm.MatchString(scope.Region) {
+	if !regionForm.MatchString(scope.Region) || x.entrance != nil && scope.Region != x.entrance.Region {
 		return apprunner.Errorf(apprunner.CodeInvalidSignature, "Credential should be scoped to a valid region.")
 	}
 	return nil
@@ -253,6 +254,7 @@ func (s *Server) authorize(ctx context.Context, x *exchange, a Action) error {
 	}
 	for _, q := range questions {
 		q.Context = x.call.context(q.Context)
+		x.entrance.limit(&q)
 		if err := s.Identities.Authorize(ctx, x.call.Principal, q); err != nil {
 			return err
 		}

@@ -22,6 +22,8 @@ type Call struct {
 	SourceIP  string
 	// Secure says that the request came over TLS.
 	Secure bool
+	// entrance is the endpoint it came in at; nil for none.
+	entrance *Entrance
 	// bearer is who an unsigned call turned out to come from, for its record.
 	bearer *observe.AuditIdentity
 }
@@ -35,6 +37,7 @@ func (c Call) context(keys map[string][]string) map[string][]string {
 	if c.UserAgent != "" {
 		out["aws:UserAgent"] = []string{c.UserAgent}
 	}
+	c.entrance.keys(out)
 	maps.Copy(out, keys)
 	return out
 }

@@ -21,6 +21,9 @@ func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error
 		return fmt.Errorf("read the policies of %s: %w", p.ARN, err)
 	}
 	q.Context = d.principalContext(p, tags, q.Context)
+	if err := d.letIn(p, q); err != nil {
+		return err
+	}
 	same := sameAccount(p.Account, q.Resource)
 	if q.ResourcePolicy == "" || p.Type == TypeRoot && same {
 		if same && set.Decide(q) == Allow {
@@ -36,6 +39,25 @@ func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error
 		return nil
 	}
 	return Denied(p, q)
+}
+
+// letIn answers nil when the policy of the endpoint that a call came in at allows it, in the words of AWS when it does not.
+func (d *Directory) letIn(p Principal, q Request) error {
+	if q.EndpointPolicy == "" {
+		return nil
+	}
+	doc, err := d.parsed.parse(q.EndpointPolicy, ResourcePolicy)
+	if err != nil {
+		return fmt.Errorf("policy of the endpoint: %w", err)
+	}
+	switch decision, _ := DecideFor(doc, p.caller(), q); decision {
+	case Allow:
+		return nil
+	case ExplicitDeny:
+		return apprunner.Errorf(apprunner.CodeAccessDenied, "%w with an explicit deny in a VPC endpoint policy", Denied(p, q))
+	default:
+		return apprunner.Errorf(apprunner.CodeAccessDenied, "%w because no VPC endpoint policy allows the %s action", Denied(p, q), q.Action)
+	}
 }
 
 // AuthorizeResource is Authorize for a resource with this policy of its own; an empty one is none.

@@ -15,6 +15,9 @@ type Request struct {
 	Context map[string][]string
 	// ResourcePolicy is the document of the resource's own policy, where its kind has one and it has one.
 	ResourcePolicy string
+	// EndpointPolicy is the document of the interface endpoint that the call came in at; "" for calls that came in at none. It gives
+	// nothing and has to allow as well (§20.3).
+	EndpointPolicy string
 }
 
 // Decision is what a set of policies says.

@@ -55,7 +55,7 @@ const FullAccess = `{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*"
 type EndpointInput struct {
 	VPCID, ServiceName string
 	Subnets, Groups    []string // no groups: the VPC's default one
-	PrivateDNS         bool
+	PrivateDNS         *bool  // nil: on where the service has a name of its own
 	Policy             string // "" for full access
 	Token              string
 	Tags               map[string]string
@@ -93,9 +93,10 @@ func (e *edit) makeEndpoint(in EndpointInput) (x Endpoint, err error) {
 		return x, err
 	}
 	x = Endpoint{
-		Head: e.newHead(TypeEndpoint, in.Tags), VPCID: v.ID, Service: service, PrivateDNS: in.PrivateDNS, State: EndpointAvailable,
+		Head: e.newHead(TypeEndpoint, in.Tags), VPCID: v.ID, Service: service, PrivateDNS: PrivateName(e.Scope.Region, service) != "", State: EndpointAvailable,
 		Suffix: apprunner.NewID()[:8], Token: in.Token,
 	}
+	set(&x.PrivateDNS, in.PrivateDNS)
 	if e.n.Hosted {
 		x.State = EndpointPending
 	}
@@ -159,8 +160,12 @@ func (s *Snapshot) checkPrivateDNS(v VPC, x Endpoint) error {
 	if !x.PrivateDNS {
 		return nil
 	}
+	if PrivateName(x.Scope.Region, x.Service) == "" {
+		return apprunner.Errorf(CodeParameter, "Private DNS can't be enabled because the service %s does not provide a private DNS name.", ServiceName(x.Scope.Region, x.Service))
+	}
 	if !v.DNSSupport || !v.DNSHostnames {
-		return apprunner.Errorf(CodeParameter, "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for %s", v.ID)
+		return apprunner.Errorf(CodeParameter, "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true for %s", v.ID).
+			WithHint("Set them, or leave private DNS out (PrivateDnsEnabled=false).")
 	}
 	for _, other := range s.Endpoints {
 		if other.ID != x.ID && other.VPCID == v.ID && other.Service == x.Service && other.PrivateDNS && other.State != EndpointDeleted {

@@ -28,6 +28,7 @@ type AuditRecord struct {
 	EventType           string         `json:"eventType"`
 	ManagementEvent     bool           `json:"managementEvent"`
 	RecipientAccountID  string         `json:"recipientAccountId"`
+	VPCEndpointID       string         `json:"vpcEndpointId,omitempty"` // the interface endpoint that the call came in at
 	EventCategory       string         `json:"eventCategory"`
 
 	// Time is EventTime with its fractions, for the order of records.
