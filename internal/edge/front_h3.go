@@ -17,6 +17,7 @@ import (
 type front3 struct {
 	edge   *Server
 	socket *quicSocket // nil: there is none
+	keys   quicKeys
 	server *http3.Server
 	busy   atomic.Int64  // requests in flight
 	over   chan struct{} // closed when nothing is served any more
@@ -35,6 +36,9 @@ func newFront3(s *Server, elder quicHome) (*front3, error) {
 	l := &s.limits
 	f.server = &http3.Server{Handler: f, MaxHeaderBytes: l.HeadBytes, IdleTimeout: l.ClientIdle, Logger: s.cfg.Log}
 	var err error
+	if f.keys, err = loadQUICKeys(s.cfg.StateDir); err != nil {
+		return f, err
+	}
 	f.socket, err = newQUICSocket(udp, elder)
 	return f, err
 }
@@ -42,7 +46,9 @@ func newFront3(s *Server, elder quicHome) (*front3, error) {
 // listen begins to take connections.
 func (f *front3) listen() (*quic.Transport, *quic.EarlyListener, error) {
 	l := &f.edge.limits
-	t := &quic.Transport{Conn: f.socket, ConnectionIDGenerator: f.socket.mark}
+	t := &quic.Transport{
+		Conn: f.socket, ConnectionIDGenerator: f.socket.mark, StatelessResetKey: &f.keys.reset, TokenGeneratorKey: &f.keys.token,
+	}
 	listener, err := t.ListenEarly(http3.ConfigureTLSConfig(f.edge.tlsConfig), &quic.Config{
 		HandshakeIdleTimeout: l.Handshake / 2, // twice that for all of it
 		MaxIdleTimeout:       l.ClientStall, KeepAlivePeriod: l.ClientStall / 2,

@@ -4,16 +4,23 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+	"golang.org/x/net/ipv4"
 )
 
 // http3House is an edge that serves HTTP/3, and a client of it.
@@ -153,6 +160,101 @@ func TestHTTP3HandOver(t *testing.T) {
 		t.Errorf("in flight: %s", got)
 	}
 	h.stop()
+}
+
+// TestHTTP3AfterAKill: a client whose edge was killed learns from the next one, which has the same keys, that its connection is gone.
+func TestHTTP3AfterAKill(t *testing.T) {
+	s := app(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "here") })
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	check(t, err)
+	defer udp.Close()
+	h := &house{t: t, ca: newAuthority(t), dir: t.TempDir()}
+	check(t, saveTable(h.dir, Table{Version: 1, Certificates: []Certificate{h.ca.issue(appHost)}, Routes: []Route{{
+		ServiceARN: appARN, Hosts: []string{appHost}, Targets: []Target{target("i1", s, Active)},
+	}}}))
+	c := http3Client(t, h, udp.LocalAddr().String())
+	kill := edgeProcess(t, h, udp.(*net.UDPConn))
+	if _, body := get(t, c, "/"); body != "here" {
+		t.Fatalf("got %q", body)
+	}
+	kill()
+	edgeProcess(t, h, udp.(*net.UDPConn))
+	// The request that the news meets may fail, for nobody knows what became of it. Without the news it would time out, as would the next.
+	for tries := range 3 {
+		resp, err := c.Get("https://" + appHost + "/")
+		if err == nil {
+			resp.Body.Close()
+			return
+		}
+		if ne, ok := errors.AsType[net.Error](err); tries == 2 || ok && ne.Timeout() {
+			t.Fatal(err)
+		}
+	}
+}
+
+// edgeProcess runs an edge on a UDP socket until it is killed.
+func edgeProcess(t *testing.T, h *house, udp *net.UDPConn) (kill func()) {
+	t.Helper()
+	f, err := udp.File()
+	check(t, err)
+	defer f.Close()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "EDGE_TEST_ROLE=edge", "EDGE_TEST_HTTP3=1", "EDGE_TEST_STATE="+h.dir, "EDGE_TEST_PLAIN=127.0.0.1:0", "EDGE_TEST_HTTPS=127.0.0.1:0")
+	cmd.ExtraFiles, cmd.Stderr = []*os.File{f}, os.Stderr
+	check(t, cmd.Start())
+	var once sync.Once
+	kill = func() { once.Do(func() { cmd.Process.Kill(); cmd.Wait() }) }
+	t.Cleanup(kill)
+	return kill
+}
+
+func TestQUICKeysAreKept(t *testing.T) {
+	dir := t.TempDir()
+	first, err := loadQUICKeys(dir)
+	check(t, err)
+	again, err := loadQUICKeys(dir)
+	check(t, err)
+	other, err := loadQUICKeys(t.TempDir())
+	check(t, err)
+	if first != again || first == other || first.token == (quicKeys{}).token {
+		t.Error("the keys of an installation are its own, and stay")
+	}
+	info, err := os.Stat(filepath.Join(dir, quicKeysName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, quicKeysName), []byte("short"), 0o600))
+	if made, err := loadQUICKeys(dir); err != nil || made == first {
+		t.Errorf("a damaged file: %v", err)
+	}
+}
+
+// Packets for a connection of an edge that is no more are this one's to answer; those for one that lives are passed on.
+func TestPacketsOfAnElderEdge(t *testing.T) {
+	home, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "@edge-test-" + t.Name() + strconv.Itoa(os.Getpid()), Net: "unixgram"})
+	check(t, err)
+	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+	check(t, err)
+	young, err := newQUICSocket(udp.(*net.UDPConn), quicHome{Inbox: home.LocalAddr().String(), Generation: 7})
+	check(t, err)
+	defer young.Close()
+	id, err := newQUICMark(7).GenerateConnectionID()
+	check(t, err)
+	packet := append(append([]byte{0x40}, id.Bytes()...), make([]byte, 30)...)
+	kept := func() int {
+		return young.own([]ipv4.Message{{Buffers: [][]byte{packet}, N: len(packet), Addr: udp.LocalAddr()}})
+	}
+	if kept() != 0 {
+		t.Error("kept from an edge that lives")
+	}
+	check(t, home.Close())
+	if kept() != 1 {
+		t.Error("sent to an edge that has ended")
+	}
+	young.elder = nil
+	if kept() != 1 {
+		t.Error("sent to nobody")
+	}
 }
 
 func TestQUICMark(t *testing.T) {

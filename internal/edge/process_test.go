@@ -12,10 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestMain makes the test binary play other processes: EDGE_TEST_ROLE=edge runs an edge by the table in EDGE_TEST_STATE on the
-// listeners of EDGE_TEST_PLAIN and EDGE_TEST_HTTPS, EDGE_TEST_ROLE=app an application on EDGE_TEST_PLAIN.
+// listeners of EDGE_TEST_PLAIN and EDGE_TEST_HTTPS, and on the UDP socket that is file 3 where EDGE_TEST_HTTP3 is set;
+// EDGE_TEST_ROLE=app an application on EDGE_TEST_PLAIN.
 func TestMain(m *testing.M) {
 	var err error
 	switch os.Getenv("EDGE_TEST_ROLE") {
@@ -33,6 +35,12 @@ func TestMain(m *testing.M) {
 func runEdge() error {
 	cfg := Config{StateDir: os.Getenv("EDGE_TEST_STATE")}
 	var err error
+	if os.Getenv("EDGE_TEST_HTTP3") != "" {
+		cfg.Limits.ClientStall = time.Hour // nobody learns by waiting that the edge has gone
+		if cfg.HTTP3, err = net.FilePacketConn(os.NewFile(3, "udp")); err != nil {
+			return err
+		}
+	}
 	if cfg.Plain, err = net.Listen("tcp", os.Getenv("EDGE_TEST_PLAIN")); err != nil {
 		return err
 	}

@@ -136,8 +136,7 @@ func (q *quicSocket) own(ms []ipv4.Message) int {
 	n := 0
 	for i := range ms {
 		m := &ms[i]
-		if q.mark.elsewhere(m.Buffers[0][:m.N]) {
-			q.passOn(m)
+		if q.mark.elsewhere(m.Buffers[0][:m.N]) && q.passOn(m) {
 			continue
 		}
 		if to := &ms[n]; n != i {
@@ -151,19 +150,24 @@ func (q *quicSocket) own(ms []ipv4.Message) int {
 // passPatience is how long the elder edge is waited for with a packet; one that is lost is sent again.
 const passPatience = 5 * time.Millisecond
 
-// passOn sends a packet to the elder edge.
-func (q *quicSocket) passOn(m *ipv4.Message) {
+// passOn sends a packet to the elder edge; false when there is none, or none any more. Who sent the packet learns then from this edge that
+// its connection is gone.
+func (q *quicSocket) passOn(m *ipv4.Message) bool {
+	if q.elder == nil {
+		return false
+	}
 	from, ok := m.Addr.(*net.UDPAddr)
-	if !ok || q.elder == nil {
-		return
+	if !ok {
+		return true
 	}
 	origin, err := from.AddrPort().MarshalBinary()
 	if err != nil {
-		return
+		return true
 	}
 	letter := append(append([]byte{byte(len(origin))}, origin...), m.Buffers[0][:m.N]...)
 	q.inbox.SetWriteDeadline(time.Now().Add(passPatience))
-	_, _ = q.inbox.WriteToUnix(letter, q.elder) // it may have ended
+	_, err = q.inbox.WriteToUnix(letter, q.elder)
+	return !ended(err)
 }
 
 // readInbox waits for a packet that was passed on.

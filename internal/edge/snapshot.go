@@ -18,9 +18,17 @@ func saveTable(dir string, t Table) error {
 	if err != nil {
 		return fmt.Errorf("encode table: %w", err)
 	}
-	f, err := os.CreateTemp(dir, snapshotName+".*")
-	if err != nil {
+	if err := replaceFile(dir, snapshotName, data); err != nil {
 		return fmt.Errorf("save table: %w", err)
+	}
+	return nil
+}
+
+// replaceFile writes a file of mode 0600 durably, replacing what was there in one step.
+func replaceFile(dir, name string, data []byte) error {
+	f, err := os.CreateTemp(dir, name+".*")
+	if err != nil {
+		return err
 	}
 	defer os.Remove(f.Name()) // nothing to remove once renamed
 	_, err = f.Write(data)
@@ -31,15 +39,12 @@ func saveTable(dir string, t Table) error {
 		err = cerr
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, snapshotName))
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
 	}
 	if err == nil {
 		err = syncDir(dir)
 	}
-	if err != nil {
-		return fmt.Errorf("save table: %w", err)
-	}
-	return nil
+	return err
 }
 
 // syncDir makes a rename in dir durable.

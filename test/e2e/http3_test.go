@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,12 +20,13 @@ import (
 )
 
 // TestHTTP3: switched on by its setting, HTTP/3 is announced and serves what the others do: bodies of all sizes both ways, streams while
-// they come, trailers. It goes on through a deployment and the upgrade of Slipway. Without the setting nobody is told of it.
+// they come, trailers. It goes on through a deployment and the upgrade of Slipway, and after a kill of the edge. Without the
+// setting nobody is told of it.
 //
 // checklist: 52
 func TestHTTP3(t *testing.T) {
 	t.Parallel()
-	h := rig.Own(t, "--http3", "--stop-grace", "5s", "--start-timeout", "60s")
+	h := rig.Own(t, "--http3", "--stop-grace", "5s", "--start-timeout", "60s", "--edge-limits", "client-stall=10m")
 	h.PushApp(t, "app", "v1", "v1")
 	h.PushApp(t, "app", "v2", "v2")
 	s := h.Create(t, "over-quic", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
@@ -65,7 +68,24 @@ func TestHTTP3(t *testing.T) {
 	if body := over3(t, h.HTTP3(t), s, "/"); !strings.HasPrefix(body, "hello v2") {
 		t.Errorf("%q", body)
 	}
+	killed3(t, h, c, s)
 	h.NoOrphans(t)
+}
+
+// killed3 kills the edge under a client of HTTP/3, which learns of it from the next edge: nothing of what it asks then times out.
+func killed3(t *testing.T, h *rig.House, c *http.Client, s rig.Service) {
+	t.Helper()
+	over3(t, c, s, "/")
+	h.Reborn(t, "edge", h.Kill(t, "edge"))
+	for tries := range 3 { // what met the news may fail
+		_, _, err := once(c, "https://"+s.Host()+"/")
+		if err == nil {
+			return
+		}
+		if ne, ok := errors.AsType[net.Error](err); tries == 2 || ok && ne.Timeout() {
+			t.Fatal(err)
+		}
+	}
 }
 
 // over3 asks over HTTP/3 and returns the body.
