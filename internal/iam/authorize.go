@@ -25,7 +25,7 @@ func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error
 		return err
 	}
 	same := sameAccount(p.Account, q.Resource)
-	if q.ResourcePolicy == "" || p.Type == TypeRoot && same {
+	if q.ResourcePolicy == "" || p.Type == TypeRoot && same && !q.PolicyFirst {
 		if same && set.Decide(q) == Allow {
 			return nil
 		}
@@ -35,7 +35,7 @@ func (d *Directory) Authorize(ctx context.Context, p Principal, q Request) error
 	if err != nil {
 		return fmt.Errorf("policy of %s: %w", q.Resource, err)
 	}
-	if set.allowsWith(doc, p.caller(), q, same, same) {
+	if set.allowsWith(doc, p.caller(), q, same, same && !q.PolicyFirst) {
 		return nil
 	}
 	return Denied(p, q)
@@ -68,14 +68,20 @@ func (d *Directory) AuthorizeResource(ctx context.Context, p Principal, q Reques
 
 // allowsWith decides where a resource has a policy of its own, such as an image repository or a role's trust (adjacent §2.4, steps
 // 3, 5 and 8). A Deny on either side wins. Within one account the resource's policy suffices where it names the caller itself;
-// otherwise both sides must allow, or the caller's alone where alone says so.
+// otherwise both sides must allow, or the caller's alone where alone says so. A grant of the resource is as good as being named, in any
+// account.
 func (s PolicySet) allowsWith(doc Document, caller Caller, q Request, same, alone bool) bool {
 	resource, direct := DecideFor(doc, caller, q)
 	identity := s.Decide(q)
 	if resource == ExplicitDeny || identity == ExplicitDeny {
 		return false
 	}
-	if direct && same {
+	switch {
+	case q.Granted:
+		granted := Document{Statements: []Statement{{Actions: []string{q.Action}, Resources: []string{"*"}}}}
+		s.Identity, s.Boundary, resource = []Document{granted}, nil, Allow
+		identity = s.Decide(q)
+	case direct && same:
 		// Named itself, the caller needs no identity policy and is not limited by its boundary; what narrows its session or its
 		// account still does.
 		s.Identity, s.Boundary = []Document{doc}, nil

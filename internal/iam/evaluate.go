@@ -15,6 +15,10 @@ type Request struct {
 	Context map[string][]string
 	// ResourcePolicy is the document of the resource's own policy, where its kind has one and it has one.
 	ResourcePolicy string
+	// PolicyFirst says that nobody may do what ResourcePolicy does not allow, root of the account included: KMS keys (adjacent §9).
+	PolicyFirst bool
+	// Granted says that a grant of the resource gives the action to the caller, which is enough unless something denies it: KMS keys.
+	Granted bool
 	// EndpointPolicy is the document of the interface endpoint that the call came in at; "" for calls that came in at none. It gives
 	// nothing and has to allow as well (§20.3).
 	EndpointPolicy string
