@@ -20,11 +20,18 @@ const (
 // Egress says how far connections made by an instance may reach.
 type Egress string
 
-// The two reaches. Neither lets an instance talk to another instance or to an address of this host.
+// The reaches. None lets an instance talk to another instance or to an address of this host.
 const (
 	EgressPublic Egress = "public" // the internet, no private ranges but those the operator allowed
 	EgressBuild  Egress = "build"  // the internet and private ranges, where package mirrors live
+	EgressUplink Egress = "uplink" // what Spec.Uplink leads to, and nothing else
 )
+
+// Uplink is a way out that somebody else keeps: a network namespace that forwards what comes in and gives it an address of its own.
+type Uplink struct {
+	Namespace string     // absolute path at which it is entered
+	Resolver  netip.Addr // the name server behind it; invalid: there is none
+}
 
 // Rootfs is what an instance sees as its file system before it wrote anything.
 type Rootfs struct {
@@ -53,6 +60,9 @@ type Spec struct {
 	Files map[string][]byte
 	// Egress is how far the instance's own connections reach; empty is EgressPublic.
 	Egress Egress
+	// Uplink is the way out with EgressUplink, which is IPv4 only. What comes from this host, and the credentials of the instance's
+	// role, do not go through it.
+	Uplink Uplink
 	// Capabilities are kept inside the instance's user namespace, without the prefix CAP_ ("SETUID"). None by default.
 	Capabilities []string
 }

@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -34,24 +35,24 @@ func (d *Driver) adopt() error {
 			return err
 		}
 	}
-	return d.net.rules.load(d.building())
+	return d.net.rules.load(d.byEgress())
 }
 
-// building are the addresses with EgressBuild.
-func (d *Driver) building() []netip.Addr {
+// byEgress are the addresses in use, by what they may reach.
+func (d *Driver) byEgress() map[instance.Egress][]netip.Addr {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var list []netip.Addr
+	who := map[instance.Egress][]netip.Addr{}
 	for _, e := range d.entries {
-		i, _ := e.snapshot()
-		if i.State != instance.Exited && e.current().Egress == instance.EgressBuild {
-			list = append(list, e.address)
+		if i, _ := e.snapshot(); i.State != instance.Exited {
+			egress := e.current().Egress
+			who[egress] = append(who[egress], e.address)
 		}
 	}
 	for _, w := range d.workspaces {
-		list = append(list, w.address)
+		who[instance.EgressBuild] = append(who[instance.EgressBuild], w.address)
 	}
-	return list
+	return who
 }
 
 // adoptOne takes up one instance, or removes what there is of it.
@@ -132,5 +133,6 @@ func (d *Driver) known() map[string]netip.Addr {
 	for id, w := range d.workspaces {
 		known[id] = w.address
 	}
+	maps.Copy(known, d.guests)
 	return known
 }

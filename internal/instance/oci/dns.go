@@ -62,7 +62,7 @@ func (d *Driver) followResolvers(ctx context.Context) {
 		if !d.net.rules.ask(hostnet.Nameservers(d.cfg.ResolvConf)) {
 			continue
 		}
-		if err := d.net.rules.load(d.building()); err != nil {
+		if err := d.net.rules.load(d.byEgress()); err != nil {
 			d.cfg.Log.Error("open the firewall to changed name servers", "error", err)
 		}
 	}

@@ -8,6 +8,9 @@
 // it does (mounts live in the instance's own mount namespace, loop devices clear themselves, interfaces go with their
 // namespace); what it cannot is written down before it is made, and New and Sweep compare the records with reality.
 //
+// An instance with an uplink has a second cable, into a network namespace that somebody else keeps, and calls out through that alone. The
+// other way round a guest, the network namespace of somebody else, is let onto the bridge as if it were an instance.
+//
 // A workspace, the sandbox of builds, is the same sandbox without a shim of its own: it lives as long as the driver.
 //
 // This room knows no services, no registries and no health.

@@ -34,7 +34,10 @@ type Driver struct {
 	mu          sync.Mutex
 	entries     map[string]*entry
 	workspaces  map[string]*workspace
+	guests      map[string]netip.Addr // addresses of network namespaces of others on the bridge, by link id
 	lastAddress netip.Addr
+
+	joining sync.Mutex // held by whoever lets a guest in or out
 
 	closing   sync.Once
 	closed    chan struct{}
@@ -94,6 +97,7 @@ func (d *Driver) open(ctx context.Context) error {
 	if err := d.adopt(); err != nil {
 		return err
 	}
+	d.adoptGuests()
 	return d.sweepUnknown(ctx)
 }
 
@@ -155,7 +159,7 @@ func (d *Driver) closeWorkspaces() error {
 // Destroy stops everything at once and takes the installation's traces from the machine: instances, workspaces, bridge, firewall,
 // control groups. Unread logs stay in the data directory. The driver is closed afterwards.
 func (d *Driver) Destroy(ctx context.Context) error {
-	errs := []error{d.Sweep(ctx, nil), d.closeWorkspaces()}
+	errs := []error{d.Sweep(ctx, nil), d.closeWorkspaces(), d.dismissGuests()}
 	errs = append(errs, d.sweepUnknown(ctx))
 	group := d.layout.Group(d.names.cgroup())
 	errs = append(errs, group.Kill(ctx), group.Remove(ctx), d.net.remove(d.paths))
@@ -189,6 +193,9 @@ func (d *Driver) takeAddress() (netip.Addr, error) {
 	}
 	for _, w := range d.workspaces {
 		used[w.address] = true
+	}
+	for _, a := range d.guests {
+		used[a] = true
 	}
 	address, err := chooseAddress(d.net.subnet, d.lastAddress, used)
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/hostnet"
+	"slipway.dev/slipway/internal/instance"
 )
 
 // neverReach are ranges no instance may reach, whatever it was allowed: they mean the host, everybody, or the cloud's metadata
@@ -29,7 +30,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return list
 }
 
-// firewall is the installation's nftables table. Its rules do not depend on the instances; what does is in the set "build".
+// firewall is the installation's nftables table. Its rules do not depend on the instances; what does is in the sets of addresses with
+// another egress than EgressPublic.
 type firewall struct {
 	names     names
 	pool      netip.Prefix
@@ -37,8 +39,9 @@ type firewall struct {
 	allow     []netip.Prefix
 	resolvers []netip.Addr
 
-	mu    sync.Mutex // one change at a time
-	build *nftables.Set
+	mu     sync.Mutex // one change at a time
+	build  *nftables.Set
+	uplink *nftables.Set
 }
 
 func newFirewall(n names, pool, subnet netip.Prefix, allow []netip.Prefix, servers []netip.Addr) *firewall {
@@ -55,9 +58,9 @@ func (f *firewall) ask(servers []netip.Addr) (changed bool) {
 	return changed
 }
 
-// load replaces the whole table in one transaction; packets see the old rules or the new ones. building are the addresses with
-// EgressBuild.
-func (f *firewall) load(building []netip.Addr) error {
+// load replaces the whole table in one transaction; packets see the old rules or the new ones. who has the addresses with each egress
+// but EgressPublic.
+func (f *firewall) load(who map[instance.Egress][]netip.Addr) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	conn, err := nftables.New()
@@ -65,7 +68,7 @@ func (f *firewall) load(building []netip.Addr) error {
 		return fmt.Errorf("load firewall: %w", err)
 	}
 	r := hostnet.Replace(conn, f.names.table())
-	f.build = r.Addresses("build", building)
+	f.build, f.uplink = r.Addresses("build", who[instance.EgressBuild]), r.Addresses("uplink", who[instance.EgressUplink])
 	never := r.Ranges("never", append([]netip.Prefix{f.pool}, neverReach...))
 	private := r.Ranges("private", privateRanges)
 	allow := r.Ranges("allow", f.allow)
@@ -95,9 +98,10 @@ func (f *firewall) input(r *hostnet.Ruleset) {
 	c := r.Chain("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter)
 	gw := gateway(f.subnet)
 	r.Rule(c, f.fromBridge(), hostnet.Established(), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_TCP, credentialsPort), hostnet.Accept())
+	r.Rule(c, f.fromBridge(), hostnet.SourceIn(f.uplink), hostnet.Reject())
 	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_UDP, 53), hostnet.Accept())
 	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_TCP, 53), hostnet.Accept())
-	r.Rule(c, f.fromBridge(), hostnet.Destination(gw), hostnet.Port(unix.IPPROTO_TCP, credentialsPort), hostnet.Accept())
 	r.Rule(c, f.fromBridge(), hostnet.Reject())
 }
 
@@ -108,6 +112,7 @@ func (f *firewall) forward(r *hostnet.Ruleset, never, private, allow, servers *n
 	r.Rule(c, f.toBridge(), hostnet.Established(), hostnet.Accept())
 	r.Rule(c, f.toBridge(), hostnet.Drop())
 	r.Rule(c, f.fromBridge(), hostnet.IPv6(), hostnet.Drop())
+	r.Rule(c, f.fromBridge(), hostnet.SourceIn(f.uplink), hostnet.Reject())
 	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(never), hostnet.Reject())
 	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(servers), hostnet.Port(unix.IPPROTO_UDP, 53), hostnet.Accept())
 	r.Rule(c, f.fromBridge(), hostnet.DestinationIn(servers), hostnet.Port(unix.IPPROTO_TCP, 53), hostnet.Accept())
@@ -123,8 +128,27 @@ func (f *firewall) masquerade(r *hostnet.Ruleset) {
 	r.Rule(c, hostnet.SourceWithin(f.subnet), hostnet.NotToInterface(f.names.bridge()), []expr.Any{&expr.Masq{}})
 }
 
-// allowBuild adds an address to, or takes it from, those with EgressBuild.
-func (f *firewall) allowBuild(a netip.Addr, allowed bool) error {
+// setOf is the set of the addresses with an egress; nil for the one without a set.
+func (f *firewall) setOf(e instance.Egress) *nftables.Set {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch e {
+	case instance.EgressBuild:
+		return f.build
+	case instance.EgressUplink:
+		return f.uplink
+	case instance.EgressPublic:
+	}
+	return nil
+}
+
+// release takes an address out of all sets.
+func (f *firewall) release(a netip.Addr) error {
+	return errors.Join(f.change(f.setOf(instance.EgressBuild), a, false), f.change(f.setOf(instance.EgressUplink), a, false))
+}
+
+// change adds an address to a set or takes it out.
+func (f *firewall) change(set *nftables.Set, a netip.Addr, add bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	conn, err := nftables.New()
@@ -132,15 +156,15 @@ func (f *firewall) allowBuild(a netip.Addr, allowed bool) error {
 		return fmt.Errorf("change firewall: %w", err)
 	}
 	element := []nftables.SetElement{{Key: a.AsSlice()}}
-	if allowed {
-		err = conn.SetAddElements(f.build, element)
+	if add {
+		err = conn.SetAddElements(set, element)
 	} else {
-		err = conn.SetDeleteElements(f.build, element)
+		err = conn.SetDeleteElements(set, element)
 	}
 	if err == nil {
 		err = conn.Flush()
 	}
-	if err != nil && (allowed || !errors.Is(err, unix.ENOENT)) {
+	if err != nil && (add || !errors.Is(err, unix.ENOENT)) {
 		return fmt.Errorf("change firewall: %w", err)
 	}
 	return nil

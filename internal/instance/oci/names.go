@@ -49,4 +49,5 @@ func (p paths) workspace(id string) string { return filepath.Join(p.workspaces()
 func (p paths) runtimeRoot() string        { return filepath.Join(p.root, "run", "oci") }
 func (p paths) templates() string          { return filepath.Join(p.root, "run", "disks") }
 func (p paths) lock() string               { return filepath.Join(p.root, "run", "instances.lock") }
+func (p paths) guests() string             { return filepath.Join(p.root, "run", "guests.json") }
 func (p paths) network() string            { return filepath.Join(p.root, "run", "network.json") }

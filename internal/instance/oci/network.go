@@ -208,12 +208,24 @@ func (n *network) forward(p paths) error {
 // attach gives the network namespace of a process its interface: a cable to the bridge, an address of its own with nothing
 // beside it but the gateway, and lasting neighbour entries at both ends, since a lost first ARP request costs a second.
 func (n *network) attach(id string, pid int, addr netip.Addr) error {
-	mac := instanceMAC(addr)
+	ns, err := netns.GetFromPid(pid)
+	if err != nil {
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	defer ns.Close()
+	return n.plug(id, ns, inside, addr, func() error { return n.configureInside(ns, addr) })
+}
+
+// inside is the interface of an instance as it sees it.
+const inside = "eth0"
+
+// plug makes the cable between the bridge and a network namespace, in which the other end has a name and is set up by configure.
+func (n *network) plug(id string, ns netns.NsHandle, name string, addr netip.Addr, configure func() error) error {
 	isolated := &netlink.Veth{
 		LinkAttrs:        netlink.LinkAttrs{Name: n.names.link(id), MasterIndex: n.bridge.Attrs().Index},
-		PeerName:         "eth0",
-		PeerHardwareAddr: mac,
-		PeerNamespace:    netlink.NsPid(pid),
+		PeerName:         name,
+		PeerHardwareAddr: instanceMAC(addr),
+		PeerNamespace:    netlink.NsFd(ns),
 	}
 	if err := netlink.LinkAdd(isolated); err != nil {
 		return fmt.Errorf("make network interface: %w", err)
@@ -225,7 +237,7 @@ func (n *network) attach(id string, pid int, addr netip.Addr) error {
 	if err := netlink.LinkSetUp(isolated); err != nil {
 		return fmt.Errorf("raise network interface: %w", err)
 	}
-	if err := n.configureInside(pid, addr); err != nil {
+	if err := configure(); err != nil {
 		return err
 	}
 	if err := n.neighbour(netlink.NeighSet, addr); err != nil {
@@ -249,12 +261,7 @@ func (n *network) neighbour(do func(*netlink.Neigh) error, addr netip.Addr) erro
 }
 
 // configureInside sets up lo and eth0 in the namespace of a process.
-func (n *network) configureInside(pid int, addr netip.Addr) error {
-	ns, err := netns.GetFromPid(pid)
-	if err != nil {
-		return fmt.Errorf("enter network namespace: %w", err)
-	}
-	defer ns.Close()
+func (n *network) configureInside(ns netns.NsHandle, addr netip.Addr) error {
 	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("enter network namespace: %w", err)
@@ -264,7 +271,7 @@ func (n *network) configureInside(pid int, addr netip.Addr) error {
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
-	eth, err := h.LinkByName("eth0")
+	eth, err := h.LinkByName(inside)
 	if err != nil {
 		return fmt.Errorf("find eth0: %w", err)
 	}

@@ -21,6 +21,15 @@ func resolvConf(gw netip.Addr, host []netip.Addr) []byte {
 	return b.Bytes()
 }
 
+// uplinkResolvConf is what instances find there that go through an uplink: its name server alone, which may be away for the moment of a
+// restart and is asked again then.
+func uplinkResolvConf(server netip.Addr) []byte {
+	if !server.IsValid() {
+		return []byte("# nobody resolves names here\n")
+	}
+	return fmt.Appendf(nil, "nameserver %v\noptions timeout:2 attempts:5\n", server)
+}
+
 // reachable are the servers an instance can ask itself.
 func reachable(servers []netip.Addr) []netip.Addr {
 	var list []netip.Addr

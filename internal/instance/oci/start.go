@@ -73,10 +73,22 @@ func complete(s instance.Spec) (instance.Spec, error) {
 		return invalid("the image has no start command: set one, or an ENTRYPOINT or CMD in the image")
 	case s.CPU < instance.MinCPU || s.MemoryMiB < instance.MinMemoryMiB || s.DiskMiB < 16 || s.PidsMax < 1:
 		return invalid("instance limits are too small: CPU %d, memory %d MiB, disk %d MiB, processes %d", s.CPU, s.MemoryMiB, s.DiskMiB, s.PidsMax)
-	case s.Egress != instance.EgressPublic && s.Egress != instance.EgressBuild:
-		return invalid("egress %q is neither %q nor %q", s.Egress, instance.EgressPublic, instance.EgressBuild)
+	}
+	if err := checkEgress(s); err != nil {
+		return s, err
 	}
 	return s, checkRootfs(s.Rootfs)
+}
+
+func checkEgress(s instance.Spec) error {
+	known := []instance.Egress{instance.EgressPublic, instance.EgressBuild, instance.EgressUplink}
+	switch uplink := s.Egress == instance.EgressUplink; {
+	case !slices.Contains(known, s.Egress):
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "egress %q is none of %q", s.Egress, known)
+	case uplink != filepath.IsAbs(s.Uplink.Namespace):
+		return apprunner.Errorf(apprunner.CodeInvalidRequest, "uplink %q does not fit egress %q: it is an absolute path with %q and empty otherwise", s.Uplink.Namespace, s.Egress, instance.EgressUplink)
+	}
+	return nil
 }
 
 func checkRootfs(r instance.Rootfs) error {
@@ -150,6 +162,9 @@ func (d *Driver) launch(ctx context.Context, e *entry, spec instance.Spec) error
 func (d *Driver) house(ctx context.Context, e *entry, spec instance.Spec) (k *keeper, box *sandbox, who identity, err error) {
 	dir := d.paths.instance(spec.ID)
 	s := d.sandboxSpec(e.address, dir, spec.Rootfs, spec.Files, hostname(spec.ID))
+	if spec.Egress == instance.EgressUplink {
+		s.etc["resolv.conf"] = uplinkResolvConf(spec.Uplink.Resolver)
+	}
 	if err := d.makeDisk(ctx, &s, dir, spec.DiskMiB); err != nil {
 		return nil, nil, who, err
 	}
@@ -236,7 +251,7 @@ func (d *Driver) execute(ctx context.Context, e *entry, spec instance.Spec, k *k
 		return err
 	}
 	d.cfg.step("created")
-	if err := d.connect(spec.ID, e.address, spec.Egress, pid); err != nil {
+	if err := d.connect(spec.ID, e.address, spec.Egress, spec.Uplink, pid); err != nil {
 		return err
 	}
 	d.cfg.step("connected")
@@ -270,12 +285,17 @@ func (d *Driver) create(ctx context.Context, k *keeper, c container, box *sandbo
 }
 
 // connect brings a container's network up.
-func (d *Driver) connect(id string, a netip.Addr, egress instance.Egress, pid int) error {
+func (d *Driver) connect(id string, a netip.Addr, egress instance.Egress, up instance.Uplink, pid int) error {
+	if set := d.net.rules.setOf(egress); set != nil { // before there is anything to hold
+		if err := d.net.rules.change(set, a, true); err != nil {
+			return err
+		}
+	}
 	if err := d.net.attach(id, pid, a); err != nil {
 		return err
 	}
-	if egress == instance.EgressBuild {
-		return d.net.rules.allowBuild(a, true)
+	if egress == instance.EgressUplink {
+		return d.net.enclose(id, pid, a, up.Namespace)
 	}
 	return nil
 }
@@ -348,7 +368,7 @@ func (d *Driver) releaseKernel(ctx context.Context, id string, a netip.Addr) err
 	}
 	errs = append(errs, os.RemoveAll(filepath.Join(d.paths.runtimeRoot(), id)))
 	if a.IsValid() {
-		errs = append(errs, d.net.detach(id, a), d.net.rules.allowBuild(a, false))
+		errs = append(errs, d.net.detach(id, a), d.net.rules.release(a))
 	}
 	return errors.Join(errs...)
 }

@@ -222,7 +222,7 @@ func (w *workspace) converse(ctx context.Context, k *keeper, cmd instance.Comman
 	if err != nil {
 		return shim.Reply{}, err
 	}
-	if err := d.connect(id, w.address, instance.EgressBuild, pid); err != nil {
+	if err := d.connect(id, w.address, instance.EgressBuild, instance.Uplink{}, pid); err != nil {
 		return shim.Reply{}, err
 	}
 	if _, err := k.order(ctx, shim.Order{Start: true}); err != nil {
