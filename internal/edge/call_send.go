@@ -58,7 +58,10 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 	}
 	if x.conn == nil {
 		conn, err := x.reach()
-		if err != nil {
+		switch {
+		case errors.Is(err, failNotH2C):
+			return failNotH2C, false
+		case err != nil:
 			return failRefused, false
 		}
 		x.conn, reused = conn, false
@@ -83,10 +86,8 @@ func (x *call) attempt(fresh *bool) (f *failure, again bool) {
 		return nil, false
 	}
 	x.drop()
-	for _, f := range [...]*failure{failNotH2C, failRefused} {
-		if errors.Is(silence, f) {
-			return f, false
-		}
+	if errors.Is(silence, failRefused) {
+		return failRefused, false
 	}
 	*fresh = true
 	return failBroken, reused && x.body.copied == nil && (safe || (err != nil && n == 0))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -351,6 +352,58 @@ func TestGRPCGoAwayLosesNothing(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// lateListener lets what a server says first wait.
+type lateListener struct{ net.Listener }
+
+func (l lateListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &lateConn{Conn: c}, err
+}
+
+type lateConn struct {
+	net.Conn
+	once sync.Once
+}
+
+func (c *lateConn) Write(b []byte) (int, error) {
+	c.once.Do(func() { time.Sleep(300 * time.Millisecond) })
+	return c.Conn.Write(b)
+}
+
+// Room on a connection is given away when it is known how much there is: of an instance that takes one request at a time on each, and
+// says so late, everybody gets a connection, and nobody waits for those who wait for them.
+func TestH2CFewStreams(t *testing.T) {
+	l := listen(t)
+	few := grpc.NewServer(grpc.MaxConcurrentStreams(1))
+	testpb.RegisterTestServiceServer(few, &grpcApp{})
+	go few.Serve(lateListener{l})
+	defer few.Stop()
+	ctx, pool, transport := within(t, time.Minute), &h2cPool{}, h2cTransport(&Limits{Connect: time.Minute, HeadBytes: 64 << 10})
+	defer pool.close()
+	var reserved, ended sync.WaitGroup
+	reserved.Add(8)
+	for range 8 {
+		ended.Go(func() {
+			c, err := pool.reserve(ctx, transport, l.Addr().String())
+			reserved.Done()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			reserved.Wait() // everybody has room before anybody asks
+			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "http://few/grpc.testing.TestService/EmptyCall", strings.NewReader("\x00\x00\x00\x00\x00"))
+			r.Header.Set("Content-Type", "application/grpc")
+			resp, err := c.RoundTrip(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+		})
+	}
+	ended.Wait()
 }
 
 // Plain HTTP clients reach such an application too, health checks ask it in its own protocol, and one that does not speak it is named.

@@ -27,7 +27,7 @@ func h2cTransport(l *Limits) *http.Transport {
 	only := &http.Protocols{}
 	only.SetUnencryptedHTTP2(true)
 	return &http.Transport{
-		DialContext: (&net.Dialer{Timeout: l.Connect}).DialContext, Protocols: only, DisableCompression: true,
+		DialContext: dialSettling(&net.Dialer{Timeout: l.Connect}), Protocols: only, DisableCompression: true,
 		MaxResponseHeaderBytes: 8 * int64(l.HeadBytes), // beyond it the connection ends; up to it the call says what is wrong
 		ExpectContinueTimeout:  l.Linger, IdleConnTimeout: l.UpstreamIdle,
 		HTTP2: &http.HTTP2Config{
@@ -45,22 +45,34 @@ const (
 
 // h2cPool holds the HTTP/2 connections to one instance: one, or more when the instance wants few streams on each.
 type h2cPool struct {
-	mu    sync.Mutex
-	conns []*http.ClientConn
+	dialing sync.Mutex // one connection is made at a time: those who wait for it may find room there
+	mu      sync.Mutex
+	conns   []*http.ClientConn
 }
 
-// reserve returns a connection with room for one more request, and makes that room its own.
+// reserve returns a connection with room for one more request, and makes that room its own. The error is failNotH2C if the instance
+// speaks HTTP/1.1.
 func (p *h2cPool) reserve(ctx context.Context, t *http.Transport, address string) (*http.ClientConn, error) {
 	if c := p.spare(); c != nil {
 		return c, nil
 	}
-	c, err := t.NewClientConn(ctx, "http", address)
+	p.dialing.Lock()
+	defer p.dialing.Unlock()
+	if c := p.spare(); c != nil {
+		return c, nil
+	}
+	var first *settling
+	c, err := t.NewClientConn(context.WithValue(ctx, settlingKey{}, &first), "http", address)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.Reserve(); err != nil {
 		c.Close()
 		return nil, err
+	}
+	if first.wait(ctx); first.older() {
+		c.Close()
+		return nil, failNotH2C
 	}
 	p.mu.Lock()
 	p.conns = append(p.conns, c)
@@ -229,8 +241,6 @@ func h2cFailure(err error) *failure {
 	switch text := err.Error(); {
 	case errors.Is(err, failRefused):
 		return failRefused
-	case strings.Contains(text, "HTTP/1.1"):
-		return failNotH2C
 	case strings.Contains(text, "response header list larger than advertised limit"):
 		return failBigAnswer
 	}
