@@ -203,7 +203,7 @@ func TestAConfigurationIsEdited(t *testing.T) {
 	play(t, h, "configuration_denied", user(t, h, "hugo", mayRead), told)
 	play(t, h, "configuration", user(t, h, "hanna", mayAll), told)
 	s = h.Await(t, s.ARN(), types.ServiceStatusRunning)
-	s.Says(t, "/env", `"SHADE=dark"`)
+	s.Says(t, "/env", `"START_DELAY=8s"`)
 	if *s.InstanceConfiguration.Memory != "1024" || *s.HealthCheckConfiguration.Timeout != 3 || !*s.SourceConfiguration.AutoDeploymentsEnabled {
 		t.Errorf("the service has %+v, %+v", s.InstanceConfiguration, s.HealthCheckConfiguration)
 	}

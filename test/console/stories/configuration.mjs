@@ -25,8 +25,8 @@ await story(async (page) => {
   await page.getByLabel('Timeout', { exact: true }).fill('3');
   await choose(page, 'Virtual memory', '1 GB');
   await page.getByRole('button', { name: 'Add environment variable' }).click();
-  await page.getByLabel('Name', { exact: true }).fill('SHADE');
-  await page.getByLabel('Value', { exact: true }).fill('dark');
+  await page.getByLabel('Name', { exact: true }).fill('START_DELAY');
+  await page.getByLabel('Value', { exact: true }).fill('8s');
   await unfold(page, 'Tags');
   await page.getByRole('button', { name: 'Add tag' }).click();
   await page.getByRole('textbox', { name: 'Key', exact: true }).fill('team');
@@ -35,6 +35,7 @@ await story(async (page) => {
   await save.click();
   await page.getByText('TCP; timeout 3 s, interval 10 s, unhealthy 5, healthy 1').waitFor();
   await page.getByText('0.25 vCPU, 1 GB').waitFor();
+  // The application takes its time to start, so that this is seen.
   equal('editing while the operation works', await edit('Configure service').isDisabled(), true);
 
   // Once that is done, the source: the image is changed by hand, and not before it is saved.
