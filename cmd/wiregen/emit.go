@@ -197,28 +197,52 @@ func (e *emitter) goType(name string, asMember bool) (string, error) {
 	return pointer + k.goType, nil
 }
 
-// protocols are those the wire package has a codec for.
-func (e *emitter) protocol() (string, error) {
-	switch md := e.Metadata; {
-	case md.Protocol == "json" && md.JSONVersion == "1.0":
+// protocol is the name of the codec for a protocol of the model.
+func (e *emitter) protocol(name string) (string, error) {
+	switch {
+	case name == "json" && e.Metadata.JSONVersion == "1.0":
 		return "JSON10", nil
-	case md.Protocol == "json" && md.JSONVersion == "1.1":
+	case name == "json" && e.Metadata.JSONVersion == "1.1":
 		return "JSON11", nil
-	case md.Protocol == "query":
+	case name == "query":
 		return "Query", nil
-	case md.Protocol == "ec2":
+	case name == "ec2":
 		return "EC2", nil
+	case name == "smithy-rpc-v2-cbor":
+		return "CBOR", nil
 	default:
-		return "", fmt.Errorf("protocol %s %s has no codec in internal/wire yet", md.Protocol, md.JSONVersion)
+		return "", fmt.Errorf("protocol %s %s has no codec in internal/wire yet", name, e.Metadata.JSONVersion)
 	}
+}
+
+// protocols emits the protocol of the service and the others it speaks.
+func (e *emitter) protocols() error {
+	first, err := e.protocol(e.Metadata.Protocol)
+	if err != nil {
+		return err
+	}
+	e.printf("\tProtocol: wire.%s,\n", first)
+	var also []string
+	for _, name := range e.Metadata.Protocols {
+		p, err := e.protocol(name)
+		if err != nil {
+			return err
+		}
+		if p != first {
+			also = append(also, "wire."+p)
+		}
+	}
+	if len(also) > 0 {
+		e.printf("\tAlso: []wire.Protocol{%s},\n", strings.Join(also, ", "))
+	}
+	if e.Metadata.QueryCompatible != nil {
+		e.printf("\tQueryCompatible: true,\n")
+	}
+	return nil
 }
 
 // schema emits the tables.
 func (e *emitter) schema() error {
-	protocol, err := e.protocol()
-	if err != nil {
-		return err
-	}
 	md := e.Metadata
 	e.printf("package %s\n\nimport \"slipway.dev/slipway/internal/wire\"\n\n", packageName(e.Name))
 	e.printf("// API is the description of %s. It is read-only.\nvar API = wire.Service{\n", md.ServiceFullName)
@@ -234,7 +258,10 @@ func (e *emitter) schema() error {
 			e.printf("\t%s: %q,\n", f[0], f[1])
 		}
 	}
-	e.printf("\tProtocol: wire.%s,\n\tShapes: shapes[:],\n\tOperations: operations[:],\n\tErrors: errors[:],\n}\n\n", protocol)
+	if err := e.protocols(); err != nil {
+		return err
+	}
+	e.printf("\tShapes: shapes[:],\n\tOperations: operations[:],\n\tErrors: errors[:],\n}\n\n")
 	if err := e.operations(); err != nil {
 		return err
 	}
@@ -253,7 +280,11 @@ func (e *emitter) signingName() string {
 
 // errorMessage is how the errors of a JSON service spell their message member.
 func (e *emitter) errorMessage() string {
-	if e.Metadata.Protocol != "json" {
+	switch e.Metadata.Protocol {
+	case "json":
+	case "smithy-rpc-v2-cbor":
+		return "message" // all clients of the protocol look for this spelling (Smithy RPC v2 CBOR, "Error serialization")
+	default:
 		return ""
 	}
 	for _, s := range e.Shapes {
@@ -327,8 +358,12 @@ func quoteAll(list []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// code is an error's code on the wire: its name, where the query protocol does not rename it.
+// code is an error's code on the wire: its name, where the query protocol does not rename it. A service that speaks other protocols too
+// has both.
 func (e *emitter) code(shape string) string {
+	if e.Metadata.QueryCompatible != nil {
+		return shape
+	}
 	if t := e.Shapes[shape].Error; t != nil && t.Code != "" {
 		return t.Code
 	}
@@ -336,7 +371,7 @@ func (e *emitter) code(shape string) string {
 }
 
 func (e *emitter) errors() error {
-	status := map[string]int{}
+	status, query := map[string]int{}, map[string]string{}
 	for name, s := range e.Shapes {
 		if !s.Exception {
 			continue
@@ -353,10 +388,17 @@ func (e *emitter) errors() error {
 			return fmt.Errorf("error %s has the statuses %d and %d", code, old, n)
 		}
 		status[code] = n
+		if s.Error != nil && s.Error.Code != "" && s.Error.Code != code {
+			query[code] = s.Error.Code
+		}
 	}
 	e.printf("var errors = [...]wire.Error{\n")
 	for _, code := range slices.Sorted(maps.Keys(status)) {
-		e.printf("\t{Code: %q, Status: %d},\n", code, status[code])
+		e.printf("\t{Code: %q, Status: %d", code, status[code])
+		if q := query[code]; q != "" {
+			e.printf(", Query: %q", q)
+		}
+		e.printf("},\n")
 	}
 	e.printf("}\n\n")
 	return nil

@@ -25,14 +25,18 @@ type model struct {
 }
 
 type metadata struct {
-	APIVersion      string `json:"apiVersion"`
-	Protocol        string `json:"protocol"`
-	JSONVersion     string `json:"jsonVersion"`
-	TargetPrefix    string `json:"targetPrefix"`
-	EndpointPrefix  string `json:"endpointPrefix"`
-	SigningName     string `json:"signingName"`
-	XMLNamespace    string `json:"xmlNamespace"`
-	ServiceFullName string `json:"serviceFullName"`
+	APIVersion string `json:"apiVersion"`
+	Protocol   string `json:"protocol"`
+	// Protocols are all that the service speaks, where there is more than one; the first is Protocol.
+	Protocols []string `json:"protocols"`
+	// QueryCompatible services tell clients of other protocols the error codes of the query protocol too.
+	QueryCompatible *struct{} `json:"awsQueryCompatible"`
+	JSONVersion     string    `json:"jsonVersion"`
+	TargetPrefix    string    `json:"targetPrefix"`
+	EndpointPrefix  string    `json:"endpointPrefix"`
+	SigningName     string    `json:"signingName"`
+	XMLNamespace    string    `json:"xmlNamespace"`
+	ServiceFullName string    `json:"serviceFullName"`
 }
 
 type operation struct {
@@ -44,6 +48,8 @@ type operation struct {
 	Input  *shapeRef  `json:"input"`
 	Output *shapeRef  `json:"output"`
 	Errors []shapeRef `json:"errors"`
+	// Read, and of no consequence for the tables: any request may be compressed.
+	RequestCompression json.RawMessage `json:"requestcompression"`
 }
 
 type shapeRef struct {
@@ -192,7 +198,7 @@ func (r *rawModel) add(file string) error {
 	if err := json.Unmarshal(data, &part); err != nil {
 		return err
 	}
-	if part.Metadata != (metadata{}) {
+	if part.Metadata.Protocol != "" {
 		r.Metadata = part.Metadata
 	}
 	for name, op := range part.Operations {

@@ -15,6 +15,7 @@ type fault struct {
 	status  int
 	code    string
 	message string
+	query   string // the header for clients that knew the service by the query protocol; "" for none
 }
 
 // codeTooLarge answers a body over the limit.
@@ -92,18 +93,46 @@ func (s *Server) fault(x *exchange, err error) *fault {
 	if f.status == 0 {
 		f.status = http.StatusBadRequest
 	}
-	spelt, ok := x.spelt()[known.Code]
+	x.spell(f, known.Code)
+	return f
+}
+
+// spell gives an error the code by which the protocol, or the API, knows it.
+func (x *exchange) spell(f *fault, common apprunner.Code) {
+	api := x.api()
+	if api.QueryCompatible {
+		x.spellBoth(f, common)
+		return
+	}
+	spelt, ok := x.spelt()[common]
 	switch {
 	case !ok:
 	case x.declares(f.code):
-		f.status = x.api().Status(f.code)
+		f.status = api.Status(f.code)
 	default:
 		f.code = spelt.code
 	}
 	if spelt.status != 0 {
 		f.status = spelt.status
 	}
-	return f
+}
+
+// spellBoth is spell for an API that has another code for an error in the query protocol: clients of the others are told that one in a
+// header (trait awsQueryCompatible).
+func (x *exchange) spellBoth(f *fault, common apprunner.Code) {
+	query := x.api().QueryCode(f.code)
+	if spelt, ok := queryCodes[common]; ok && !x.declares(f.code) {
+		query = spelt.code
+	}
+	if x.api().Protocol.Form() {
+		f.code = query
+		return
+	}
+	side := "Sender"
+	if f.status >= http.StatusInternalServerError {
+		side = "Receiver"
+	}
+	f.query = query + ";" + side
 }
 
 func (s *Server) internal(x *exchange, err error) *fault {
@@ -121,10 +150,14 @@ func (s *Server) internal(x *exchange, err error) *fault {
 	if x.service != nil && x.service.Internal != "" {
 		code = x.service.Internal
 	}
-	return &fault{
+	f := &fault{
 		status: http.StatusInternalServerError, code: string(code),
 		message: "An internal error occurred. The server's log tells more under request id " + x.id + ".",
 	}
+	if x.api().QueryCompatible {
+		x.spellBoth(f, code)
+	}
+	return f
 }
 
 // shorten cuts a message to the characters that may be sent.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -92,8 +93,9 @@ type exchange struct {
 	entrance  *Entrance // nil: the call came in at no endpoint
 	service   *Service
 	claimed   string // the operation's name as the client wrote it
-	form      bool   // the request is a form with an Action: the client speaks a query protocol
-	body      []byte
+	claims    claim  // how it was written
+	sent      []byte // the body as it was sent and signed
+	body      []byte // the body, no longer compressed
 	operation *wire.Operation
 	call      Call
 	eventID   string      // of the audit record
@@ -140,7 +142,7 @@ func (s *Server) run(ctx context.Context, w http.ResponseWriter, x *exchange) er
 			return err
 		}
 	}
-	if x.input, err = x.service.API.Decode(x.operation, x.request()); err != nil {
+	if x.input, err = x.api().Decode(x.operation, x.request()); err != nil {
 		return apprunner.Errorf(apprunner.CodeSerialization, "%w", err)
 	}
 	if err := s.authorize(ctx, x, action); err != nil {
@@ -168,8 +170,11 @@ func (s *Server) read(w http.ResponseWriter, x *exchange) error {
 	_ = deadline.SetReadDeadline(time.Now().Add(patience)) // the clock of the network; recorders in tests have none
 	body, err := readAll(http.MaxBytesReader(w, x.http.Body, limit), x.http.ContentLength, limit)
 	_ = deadline.SetReadDeadline(time.Time{})
-	x.body = body
-	s.recognise(x, body)
+	x.sent, x.body = body, body
+	if err == nil && x.http.Header.Get("Content-Encoding") == "gzip" {
+		x.body, err = unzip(body, limit)
+	}
+	s.recognise(x, x.body)
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return apprunner.Errorf(codeTooLarge, "The request body is larger than the %d bytes that are allowed.", tooLarge.Limit)
 	}
@@ -177,6 +182,22 @@ func (s *Server) read(w http.ResponseWriter, x *exchange) error {
 		return apprunner.Errorf(apprunner.CodeSerialization, "The request body could not be read: %w", err)
 	}
 	return nil
+}
+
+// unzip undoes what clients do to large bodies of requests that they may compress. What is in it has the same limit as one that is not.
+func unzip(body []byte, limit int64) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("it is not gzip: %w", err)
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("it is not gzip: %w", err)
+	case int64(len(plain)) > limit:
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	return plain, nil
 }
 
 // readAll reads a body into a buffer of the announced size, if that is within the limit.
@@ -212,7 +233,7 @@ func (s *Server) verify(ctx context.Context, x *exchange) error {
 		}
 		return nil
 	}
-	p, scope, err := s.Identities.Verify(ctx, x.http, sha256.Sum256(x.body))
+	p, scope, err := s.Identities.Verify(ctx, x.http, sha256.Sum256(x.sent))
 	if err != nil {
 		return err
 	}
@@ -266,13 +287,21 @@ func (s *Server) authorize(ctx context.Context, x *exchange, a Action) error {
 func (s *Server) reply(w http.ResponseWriter, x *exchange, f *fault) {
 	var answer wire.Response
 	if f == nil {
-		answer = x.service.API.Encode(x.operation, x.output, x.id)
+		answer = x.api().Encode(x.operation, x.output, x.id)
 	} else {
 		answer = x.api().EncodeError(f.status, f.code, f.message, x.id)
 	}
 	h := w.Header()
 	h.Set("x-amzn-RequestId", x.id)
-	h.Set("Content-Type", answer.ContentType)
+	if answer.ContentType != "" {
+		h.Set("Content-Type", answer.ContentType)
+	}
+	if x.api().Protocol == wire.CBOR {
+		h.Set("Smithy-Protocol", smithyCBOR)
+	}
+	if f != nil && f.query != "" {
+		h.Set("x-amzn-query-error", f.query)
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(answer.Status)

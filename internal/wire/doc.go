@@ -6,7 +6,7 @@
 // protocol. A further protocol is a further implementation of codec here; the generated tables already carry what it reads.
 //
 // Bytes flow in, a request struct flows out of [Service.Decode]; [Service.Validate] holds it against the model's constraints; an
-// answer struct flows in and bytes out of [Service.Encode]. Optional scalars and structures are pointers; a nil list, map or blob
+// answer struct flows in and bytes out of [Service.Encode]. A service may speak several protocols ([Service.In]). Optional scalars and structures are pointers; a nil list, map or blob
 // is absent, an empty one is present.
 //
 // It must not know what any operation means, who calls it, or any word of the product: it imports the standard library only.

@@ -6,3 +6,8 @@ import "reflect"
 func (s *Service) AppendJSON(v any, ref Ref) []byte {
 	return s.appendJSON(nil, reflect.ValueOf(v).Elem(), &s.Shapes[ref])
 }
+
+// AppendCBOR is the same in CBOR.
+func (s *Service) AppendCBOR(v any, ref Ref) []byte {
+	return s.appendCBOR(nil, reflect.ValueOf(v).Elem(), &s.Shapes[ref])
+}

@@ -28,6 +28,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		if s.Protocol.Form() {
 			continue
 		}
+		s := s.In(wire.JSON10)
 		t.Run(s.Name, rapid.MakeCheck(func(t *rapid.T) {
 			op := &s.Operations[rapid.IntRange(0, len(s.Operations)-1).Draw(t, "operation")]
 			for _, side := range []struct {

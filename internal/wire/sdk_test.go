@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdkapprunner "github.com/aws/aws-sdk-go-v2/service/apprunner"
+	sdkcloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	sdklogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	sdkecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	sdkiam "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -37,7 +39,7 @@ func TestAgainstAWSClients(t *testing.T) {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 	}
 	clients := map[string]any{
-		"apprunner": sdkapprunner.NewFromConfig(cfg), "ecr": sdkecr.NewFromConfig(cfg), "iam": sdkiam.NewFromConfig(cfg),
+		"apprunner": sdkapprunner.NewFromConfig(cfg), "cloudwatch": sdkcloudwatch.NewFromConfig(cfg), "ecr": sdkecr.NewFromConfig(cfg), "iam": sdkiam.NewFromConfig(cfg),
 		"logs": sdklogs.NewFromConfig(cfg), "sts": sdksts.NewFromConfig(cfg),
 	}
 	for _, s := range services {
@@ -115,6 +117,8 @@ func anyCall(s *wire.Service, cfg aws.Config) (err error) {
 	switch s.Name {
 	case "apprunner":
 		_, err = sdkapprunner.NewFromConfig(cfg).ListServices(ctx, nil)
+	case "cloudwatch":
+		_, err = sdkcloudwatch.NewFromConfig(cfg).ListMetrics(ctx, nil)
 	case "ecr":
 		_, err = sdkecr.NewFromConfig(cfg).DescribeRepositories(ctx, nil)
 	case "iam":
@@ -129,6 +133,9 @@ func anyCall(s *wire.Service, cfg aws.Config) (err error) {
 
 func send(w http.ResponseWriter, res wire.Response) {
 	w.Header().Set("Content-Type", res.ContentType)
+	if res.ContentType == "application/cbor" || res.ContentType == "" {
+		w.Header().Set("Smithy-Protocol", "rpc-v2-cbor")
+	}
 	w.Header().Set("x-amzn-RequestId", "id-1")
 	w.WriteHeader(res.Status)
 	_, _ = w.Write(res.Body)
@@ -148,13 +155,21 @@ func (a *answering) set(s *wire.Service, op *wire.Operation, out any) {
 }
 
 func (a *answering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	var from io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		if from, a.err = gzip.NewReader(r.Body); a.err != nil {
+			return
+		}
+	}
+	body, err := io.ReadAll(from)
 	if err != nil {
 		a.err = err
 		return
 	}
 	req := wire.Request{RawQuery: r.URL.RawQuery, Body: body}
-	if target := r.Header.Get("X-Amz-Target"); a.s.Protocol != wire.Query && target != a.s.TargetPrefix+"."+a.op.Name {
+	if path := "/service/" + a.s.TargetPrefix + "/operation/" + a.op.Name; a.s.Protocol == wire.CBOR && r.URL.Path != path {
+		a.err = fmt.Errorf("path %q", r.URL.Path)
+	} else if target := r.Header.Get("X-Amz-Target"); (a.s.Protocol == wire.JSON10 || a.s.Protocol == wire.JSON11) && target != a.s.TargetPrefix+"."+a.op.Name {
 		a.err = fmt.Errorf("target %q", target)
 	} else if action, version := wire.Action(req); a.s.Protocol == wire.Query && (action != a.op.Name || version != a.s.Version) {
 		a.err = fmt.Errorf("action %q, version %q", action, version)

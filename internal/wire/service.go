@@ -17,6 +17,8 @@ const (
 	JSON11
 	Query
 	EC2
+	// CBOR is Smithy RPC v2: the operation stands in the path, bodies are CBOR.
+	CBOR
 )
 
 // Form tells whether requests are forms that name their Action, and answers XML.
@@ -39,7 +41,11 @@ type Service struct {
 	// SigningName is the service in the credential scope of a signature.
 	SigningName string
 	Protocol    Protocol
-	// TargetPrefix precedes the operation in X-Amz-Target (JSON protocols).
+	// Also are further protocols it speaks, see [Service.In].
+	Also []Protocol
+	// QueryCompatible says that clients of other protocols are told the error codes of the query protocol too.
+	QueryCompatible bool
+	// TargetPrefix precedes the operation in X-Amz-Target (JSON protocols), and stands in the path (CBOR).
 	TargetPrefix string
 	// Namespace is the XML namespace of answers (query and EC2 protocols).
 	Namespace string
@@ -72,6 +78,21 @@ type Operation struct {
 type Error struct {
 	Code   string
 	Status int
+	// Query is the code in the query protocol where that is another one.
+	Query string
+}
+
+// Speaks tells whether the service has a protocol.
+func (s *Service) Speaks(p Protocol) bool { return s.Protocol == p || slices.Contains(s.Also, p) }
+
+// In is the service as it is spoken to in one of its protocols.
+func (s *Service) In(p Protocol) *Service {
+	if p == s.Protocol || !s.Speaks(p) {
+		return s
+	}
+	c := *s
+	c.Protocol = p
+	return &c
 }
 
 // Operation returns the operation of that name, or nil.
@@ -84,12 +105,17 @@ func (s *Service) Operation(name string) *Operation {
 }
 
 // Status returns the HTTP status of one of the service's own error codes, or 0 for a code that is not its own.
-func (s *Service) Status(code string) int {
+func (s *Service) Status(code string) int { return s.error(code).Status }
+
+// QueryCode is how the query protocol spells one of the service's own error codes; others stay as they are.
+func (s *Service) QueryCode(code string) string { return orElse(s.error(code).Query, code) }
+
+func (s *Service) error(code string) Error {
 	i, ok := slices.BinarySearchFunc(s.Errors, code, func(e Error, c string) int { return strings.Compare(e.Code, c) })
 	if !ok {
-		return 0
+		return Error{}
 	}
-	return s.Errors[i].Status
+	return s.Errors[i]
 }
 
 // Lists tells whether the model lists the error code for the operation.
@@ -108,7 +134,7 @@ type Request struct {
 // Response is an answer, ready to be sent.
 type Response struct {
 	Status      int
-	ContentType string
+	ContentType string // "": without a body
 	Body        []byte
 }
 
@@ -129,6 +155,8 @@ func (s *Service) codec() codec {
 		return queryCodec{}
 	case EC2:
 		return ec2Codec{}
+	case CBOR:
+		return cborCodec{}
 	}
 	panic(fmt.Sprintf("wire: service %s has protocol %d, for which there is no codec", s.Name, s.Protocol))
 }
