@@ -162,5 +162,13 @@ func (c *Config) altSvcLine() string {
 	return `Alt-Svc: h3=":` + strconv.Itoa(port) + `"; ma=` + strconv.Itoa(int(altSvcAge/time.Second)) + "\r\n"
 }
 
+// altSvcAt is the line for the answers on a connection: at the endpoints of VPCs nobody listens for QUIC.
+func (s *Server) altSvcAt(cc *clientConn) string {
+	if cc.endpoint != "" {
+		return ""
+	}
+	return s.altSvc
+}
+
 // altSvcAge is how long clients may try HTTP/3 first: an hour, so that switching it off is noticed soon. They fall back anyway.
 const altSvcAge = time.Hour

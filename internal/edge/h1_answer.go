@@ -56,7 +56,7 @@ func (x *h1Exchange) appendAnswer(b []byte, how framing, keep bool) []byte {
 		b = append(b, *x.c.s.date.Load()...)
 	}
 	if x.tls != 0 {
-		b = append(b, x.s.altSvc...)
+		b = append(b, x.s.altSvcAt(x.c.cc)...)
 	}
 	if x.setsCookie() {
 		b = append(b, "Set-Cookie: "...)

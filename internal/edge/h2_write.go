@@ -198,7 +198,7 @@ func (x *h2Stream) appendHead(b []byte, passes kindSet, end bool) []byte {
 		date := *x.s.date.Load()
 		b = e.field(b, dateName, bytesOf(date[len("Date: "):len(date)-2]))
 	}
-	if alt := x.s.altSvc; alt != "" && a.status >= 200 {
+	if alt := x.s.altSvcAt(x.c.cc); alt != "" && a.status >= 200 {
 		b = e.field(b, altSvcField, bytesOf(alt[len("Alt-Svc: "):len(alt)-2]))
 	}
 	if a.status >= 200 && x.setsCookie() {

@@ -111,7 +111,7 @@ func eventually(t *testing.T, c *http.Client) {
 
 // checklist: 216, 219, 233
 func TestPrivateServices(t *testing.T) {
-	h := newHouse(t, nil)
+	h, _ := http3House(t, nil)
 	ns := filepath.Join(h.dir, "vpc")
 	namespace(t, ns)
 	backend := app(t, func(w http.ResponseWriter, r *http.Request) {
@@ -126,6 +126,9 @@ func TestPrivateServices(t *testing.T) {
 		resp, body := get(t, inside, "/")
 		if resp.StatusCode != 200 || !strings.HasPrefix(body, appHost+" 127.0.0.") || (resp.ProtoMajor == 2) != http2 {
 			t.Errorf("inside: %s %s %q", resp.Proto, resp.Status, body)
+		}
+		if alt := resp.Header["Alt-Svc"]; alt != nil {
+			t.Errorf("inside, where nobody listens for it, HTTP/3 is announced: %v", alt)
 		}
 		// Host of another service, with the server name of the one that is joined.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+appHost+"/", nil)

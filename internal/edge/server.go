@@ -75,7 +75,7 @@ type Server struct {
 	draining   atomic.Bool
 	// drainingSince is when draining began, since started; 0 before.
 	drainingSince atomic.Int64
-	altSvc        string                 // header line of all answers over TLS; "" for none
+	altSvc        string                 // header line of all answers over TLS at the public front door; "" for none
 	date          atomic.Pointer[string] // the Date header line of this second
 	drainOnce     sync.Once
 	acceptOnce    sync.Once
