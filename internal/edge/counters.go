@@ -19,6 +19,7 @@ type counters struct {
 	bytesOut  atomic.Uint64
 	latency   atomic.Int64
 	histogram [len(LatencyBounds) + 1]atomic.Uint64
+	spread    atomic.Pointer[latencies]
 	_         [64]byte
 }
 
@@ -36,6 +37,7 @@ func (c *counters) done(status int, took time.Duration, in, out int64) {
 	}
 	c.latency.Add(int64(took))
 	c.histogram[bucketOf(took)].Add(1)
+	c.note(took)
 }
 
 // bucketOf returns the index of the histogram bucket a time falls into.
@@ -63,6 +65,7 @@ func (c *counters) read() Counters {
 		BytesIn:        c.bytesIn.Load(),
 		BytesOut:       c.bytesOut.Load(),
 		LatencySum:     time.Duration(c.latency.Load()),
+		Spread:         c.readSpread(),
 		LatencyBuckets: make([]uint64, len(c.histogram)),
 	}
 	for i := range c.histogram {

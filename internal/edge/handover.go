@@ -367,7 +367,7 @@ func (c Counters) plus(d Counters) Counters {
 	for i, n := range d.LatencyBuckets {
 		buckets[i] += n
 	}
-	c.LatencyBuckets = buckets
+	c.LatencyBuckets, c.Spread = buckets, c.Spread.plus(d.Spread)
 	c.LatencySum, c.Busy = c.LatencySum+d.LatencySum, c.Busy+d.Busy
 	return c
 }

@@ -73,6 +73,7 @@ type Counters struct {
 	Unlogged             uint64 // lines of the access log that were dropped, because too many were waiting
 	BytesIn, BytesOut    uint64 // bodies, from and to clients
 	LatencyBuckets       []uint64
+	Spread               Spread `json:",omitempty"` // the same, finer
 	LatencySum           time.Duration
 	// Busy is the time integral of the requests in flight and waiting: the difference of two samples divided by the time
 	// between them is the mean concurrency, however short the requests are.
