@@ -98,7 +98,7 @@ const forgetEvery = time.Minute
 func (s *System) forget(ctx context.Context) error {
 	for ctx.Err() == nil {
 		now := time.Now()
-		if err := errors.Join(s.control.Forget(ctx, now), s.keys.Sweep(ctx, now)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(s.control.Forget(ctx, now), s.keys.Sweep(ctx, now), s.secrets.Purge(ctx)); err != nil && ctx.Err() == nil {
 			s.log.Error("drop what was deleted", "err", err)
 		}
 		pause(ctx, forgetEvery)

@@ -26,6 +26,8 @@ import (
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/observe/events"
 	"slipway.dev/slipway/internal/reconcile"
+	"slipway.dev/slipway/internal/secret"
+	"slipway.dev/slipway/internal/secret/parameter"
 	"slipway.dev/slipway/internal/source"
 	"slipway.dev/slipway/internal/store"
 )
@@ -36,28 +38,30 @@ type System struct {
 	log   *slog.Logger
 	scope apprunner.Scope
 
-	db       *store.DB
-	iam      *iam.Directory
-	keys     *kms.Keys
-	audit    *observe.Audit
-	logs     *observe.Logs
-	events   *events.Bus
-	images   *image.Store
-	git      *source.Git
-	host     *source.Host
-	watcher  *source.Watcher
-	hooks    *source.Hooks
-	driver   *oci.Driver
-	builder  *build.Builder
-	control  *control.Control
-	networks *network.Network
-	work     *reconcile.Reconciler
-	deploy   *imageDeployments
-	edge     *edge.Client
-	names    *names
-	vpcs     *host.Host
-	keeper   *host.Keeper
-	domains  *domain.Registrar
+	db         *store.DB
+	iam        *iam.Directory
+	keys       *kms.Keys
+	secrets    *secret.Secrets
+	parameters *parameter.Parameters
+	audit      *observe.Audit
+	logs       *observe.Logs
+	events     *events.Bus
+	images     *image.Store
+	git        *source.Git
+	host       *source.Host
+	watcher    *source.Watcher
+	hooks      *source.Hooks
+	driver     *oci.Driver
+	builder    *build.Builder
+	control    *control.Control
+	networks   *network.Network
+	work       *reconcile.Reconciler
+	deploy     *imageDeployments
+	edge       *edge.Client
+	names      *names
+	vpcs       *host.Host
+	keeper     *host.Keeper
+	domains    *domain.Registrar
 	// standing is nil without an ACME authority
 	standing *domain.Standing
 	creds    *iam.InstanceEndpoint
@@ -70,7 +74,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openImages, s.openInstances, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
+		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openSecrets, s.openImages, s.openInstances, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
