@@ -55,8 +55,8 @@ const FullAccess = `{"Statement":[{"Action":"*","Effect":"Allow","Principal":"*"
 type EndpointInput struct {
 	VPCID, ServiceName string
 	Subnets, Groups    []string // no groups: the VPC's default one
-	PrivateDNS         *bool  // nil: on where the service has a name of its own
-	Policy             string // "" for full access
+	PrivateDNS         *bool    // nil: on where the service has a name of its own
+	Policy             string   // "" for full access
 	Token              string
 	Tags               map[string]string
 }

@@ -15,8 +15,16 @@ import (
 // endpointDomain is above the names of all endpoints (adjacent §8).
 const endpointDomain = "vpce.amazonaws.com"
 
-// insideNames are the custom domains that resolve inside a VPC, by VPC and name.
+// insideNames are the names that resolve inside a VPC alone, by VPC and name: custom domains, and the API's where an endpoint has it.
 type insideNames map[string]map[string][]netip.Addr
+
+// place makes a name resolve inside a VPC.
+func (i insideNames) place(vpcID, name string, at []netip.Addr) {
+	if i[vpcID] == nil {
+		i[vpcID] = map[string][]netip.Addr{}
+	}
+	i[vpcID][name] = at
+}
 
 // placeEndpoints adds the names of endpoints.
 func placeEndpoints(nodes map[string]domain.Node, l network.Layout) {
@@ -52,14 +60,23 @@ func placePrivate(nodes map[string]domain.Node, l network.Layout, conns []apprun
 			continue
 		}
 		nodes[c.DomainName] = domain.Node{Addresses: at}
-		if inside[c.VPCID] == nil {
-			inside[c.VPCID] = map[string][]netip.Addr{}
-		}
 		for _, name := range custom[c.ServiceARN] {
-			inside[c.VPCID][name] = at
+			inside.place(c.VPCID, name, at)
 		}
 	}
+	placeAPI(inside, l)
 	return inside
+}
+
+// placeAPI makes the public names of APIs lead to the endpoints that have them by private DNS (§20.3).
+func placeAPI(inside insideNames, l network.Layout) {
+	for _, vpc := range l.VPCs {
+		for _, e := range vpc.Endpoints {
+			if name := network.PrivateName(e.Scope.Region, e.Service); e.PrivateDNS && name != "" && e.State == network.EndpointAvailable {
+				inside.place(vpc.ID, name, addressesIn(e, ""))
+			}
+		}
+	}
 }
 
 // addressesAt are the addresses of an endpoint.
@@ -83,8 +100,8 @@ func (i insideNames) find(vpcID, name string) (at []netip.Addr, known bool) {
 	return at, known
 }
 
-// Answer is the reply to a question inside a VPC: about custom domains that are served there, the names of services, and those of
-// endpoints. false: the world is to be asked.
+// Answer is the reply to a question inside a VPC: about custom domains that are served there, the API's name, the names of services, and
+// those of endpoints. false: the world is to be asked.
 func (n *names) Answer(ctx context.Context, vpcID string, q *dns.Msg) (*dns.Msg, bool) {
 	if len(q.Question) == 1 && (q.Question[0].Qtype == dns.TypeA || q.Question[0].Qtype == dns.TypeAAAA) {
 		name := strings.TrimSuffix(dns.CanonicalName(q.Question[0].Name), ".")

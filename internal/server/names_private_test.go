@@ -48,6 +48,25 @@ func TestNamesOfPrivateServices(t *testing.T) {
 	}
 }
 
+// checklist: 187
+func TestPublicNameOfTheAPI(t *testing.T) {
+	a := netip.MustParseAddr("10.0.0.10")
+	plan := func(id string, e network.Endpoint) network.Plan {
+		e.Scope.Region, e.Interfaces = "eu-west-1", []network.Interface{{Zone: "eu-west-1a", Address: a}}
+		return network.Plan{VPC: network.VPC{Head: network.Head{ID: id}}, Endpoints: []network.Endpoint{e}}
+	}
+	inside := insideNames{}
+	placeAPI(inside, network.Layout{VPCs: []network.Plan{
+		plan("vpc-on", network.Endpoint{Service: network.ServiceAPI, PrivateDNS: true, State: network.EndpointAvailable}),
+		plan("vpc-off", network.Endpoint{Service: network.ServiceAPI, State: network.EndpointAvailable}),
+		plan("vpc-pending", network.Endpoint{Service: network.ServiceAPI, PrivateDNS: true, State: network.EndpointPending}),
+		plan("vpc-other", network.Endpoint{Service: network.ServiceRequests, PrivateDNS: true, State: network.EndpointAvailable}),
+	}})
+	if want := (insideNames{"vpc-on": {"apprunner.eu-west-1.amazonaws.com": {a}}}); !reflect.DeepEqual(inside, want) {
+		t.Errorf("%v, want %v", inside, want)
+	}
+}
+
 func TestHoldersOfInterfaces(t *testing.T) {
 	me, err := holder(1)
 	if err != nil {

@@ -21,7 +21,7 @@ func (c Config) vpcDir() string { return c.path("run", "vpc") }
 func (s *System) openKeeper(context.Context) (err error) {
 	s.vpcs = host.New(s.conf.vpcDir())
 	s.keeper, err = host.NewKeeper(host.KeeperConfig{
-		Host: s.vpcs, Records: s.networks, Changed: s.db.Changed, Names: s.names, Servers: s.conf.resolvers, Alive: alive, Log: s.log,
+		Host: s.vpcs, Records: s.networks, Changed: s.db.Changed, Names: s.names, Doors: s.newEntrances(), Servers: s.conf.resolvers, Alive: alive, Log: s.log,
 	})
 	return err
 }

@@ -44,6 +44,26 @@ func (h *House) AWSText(t testing.TB, query string, args ...string) string {
 // NewVPC makes a VPC and waits until its endpoint is available. What it makes goes with the installation.
 func (h *House) NewVPC(t testing.TB, cidr string) VPC {
 	t.Helper()
+	v := h.emptyVPC(t, cidr)
+	v.AddEndpoint(t, v.Subnets[:2]...)
+	return v
+}
+
+// NewAPIVPC makes a VPC whose endpoint is one for the App Runner API, and waits until that is available. more are arguments of
+// create-vpc-endpoint.
+func (h *House) NewAPIVPC(t testing.TB, cidr string, more ...string) VPC {
+	t.Helper()
+	v := h.emptyVPC(t, cidr)
+	if _, err := h.AWS("ec2", "modify-vpc-attribute", "--vpc-id", v.ID, "--enable-dns-hostnames", `{"Value":true}`); err != nil {
+		t.Fatal(err)
+	}
+	v.addEndpoint(t, "apprunner", v.Subnets[:2], more...)
+	return v
+}
+
+// emptyVPC makes a VPC without an endpoint.
+func (h *House) emptyVPC(t testing.TB, cidr string) VPC {
+	t.Helper()
 	p := netip.MustParsePrefix(cidr)
 	v := VPC{House: h, ID: h.AWSText(t, "Vpc.VpcId", "ec2", "create-vpc", "--cidr-block", cidr)}
 	for n, zone := range []string{"a", "b", "c"} {
@@ -54,18 +74,22 @@ func (h *House) NewVPC(t testing.TB, cidr string) VPC {
 	}
 	v.Group = h.AWSText(t, "GroupId", "ec2", "create-security-group", "--vpc-id", v.ID, "--group-name", "endpoint", "--description", "HTTPS from the VPC")
 	v.Allow(t, "authorize-security-group-ingress", cidr)
-	v.AddEndpoint(t, v.Subnets[:2]...)
 	return v
 }
 
 // AddEndpoint makes an endpoint in some of the subnets, which takes the place of the former one in v, and waits until it is available.
 func (v *VPC) AddEndpoint(t testing.TB, subnets ...string) {
 	t.Helper()
-	args := []string{
-		"ec2", "create-vpc-endpoint", "--vpc-endpoint-type", "Interface", "--vpc-id", v.ID, "--security-group-ids", v.Group, "--no-private-dns-enabled",
-		"--service-name", "com.amazonaws." + v.House.Env["AWS_REGION"] + ".apprunner.requests", "--subnet-ids",
-	}
-	v.EndpointID = v.House.AWSText(t, "VpcEndpoint.VpcEndpointId", append(args, subnets...)...)
+	v.addEndpoint(t, "apprunner.requests", subnets, "--no-private-dns-enabled")
+}
+
+func (v *VPC) addEndpoint(t testing.TB, service string, subnets []string, more ...string) {
+	t.Helper()
+	args := append([]string{
+		"ec2", "create-vpc-endpoint", "--vpc-endpoint-type", "Interface", "--vpc-id", v.ID, "--security-group-ids", v.Group,
+		"--service-name", "com.amazonaws." + v.House.Env["AWS_REGION"] + "." + service, "--subnet-ids",
+	}, subnets...)
+	v.EndpointID = v.House.AWSText(t, "VpcEndpoint.VpcEndpointId", append(args, more...)...)
 	v.await(t)
 }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,15 @@ type records interface {
 	DetachCommand(ctx context.Context, id string) error
 }
 
+// doors are where somebody else than the edge answers at endpoints.
+type doors interface {
+	// Tend opens those that the endpoints of a layout need and closes others. It returns the endpoints at which nobody answers, and why.
+	// What it opens lives until ctx ends.
+	Tend(ctx context.Context, l network.Layout) (silent map[string]error)
+	// Close returns when nothing is open any more.
+	Close()
+}
+
 // KeeperConfig is what a Keeper needs; all of it.
 type KeeperConfig struct {
 	Host    *Host
@@ -30,6 +40,7 @@ type KeeperConfig struct {
 	// Changed is closed when the records may have changed.
 	Changed func() <-chan struct{}
 	Names   names
+	Doors   doors
 	// Servers are the host's own resolvers, in the order in which they are asked.
 	Servers func() []netip.AddrPort
 	// Alive tells whether the process that has an interface still runs.
@@ -42,7 +53,7 @@ type Keeper struct {
 	KeeperConfig
 
 	resolvers map[string]*resolver // by VPC
-	told      map[string]string    // the faults that were logged, by VPC
+	told      map[string]string    // the faults that were logged, by VPC or endpoint
 	shown     network.Layout       // what there is no need to show again at once
 
 	mu    sync.Mutex
@@ -52,7 +63,7 @@ type Keeper struct {
 
 // NewKeeper checks the configuration.
 func NewKeeper(c KeeperConfig) (*Keeper, error) {
-	if c.Host == nil || c.Records == nil || c.Changed == nil || c.Names == nil || c.Servers == nil || c.Alive == nil || c.Log == nil {
+	if c.Host == nil || c.Records == nil || c.Changed == nil || c.Names == nil || c.Doors == nil || c.Servers == nil || c.Alive == nil || c.Log == nil {
 		return nil, errors.New("network/host: a member of KeeperConfig is missing")
 	}
 	return &Keeper{KeeperConfig: c, resolvers: map[string]*resolver{}, told: map[string]string{}, news: make(chan struct{})}, nil
@@ -72,6 +83,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		for _, r := range k.resolvers {
 			r.close()
 		}
+		k.Doors.Close()
 	}()
 	for ctx.Err() == nil {
 		changed := k.Changed()
@@ -112,7 +124,8 @@ func (k *Keeper) once(ctx context.Context) error {
 	if failed == nil {
 		return err // nothing was tried
 	}
-	if k.tell(failed); len(failed) == 0 && err == nil {
+	silent := k.Doors.Tend(ctx, l)
+	if k.tell(failed, silent); len(k.told) == 0 && err == nil {
 		k.shown = l
 	}
 	want := wanted(l)
@@ -120,7 +133,7 @@ func (k *Keeper) once(ctx context.Context) error {
 	k.open(want, failed)
 	for _, p := range l.VPCs {
 		for _, e := range p.Endpoints {
-			if state, reason, is := settled(e.State, failed[p.ID]); is {
+			if state, reason, is := settled(e.State, cmp.Or(failed[p.ID], silent[e.ID])); is {
 				err = errors.Join(err, k.Records.Settle(ctx, e.ID, state, reason))
 			}
 		}
@@ -187,16 +200,16 @@ func (k *Keeper) dismiss(ctx context.Context) error {
 	return err
 }
 
-// tell logs what cannot be shown, once.
-func (k *Keeper) tell(failed map[string]error) {
-	for id, err := range failed {
-		if k.told[id] != err.Error() {
-			k.Log.Error("a VPC cannot be shown on this machine; trying on", "vpc_id", id, "err", err)
+// tell logs what cannot be shown, VPCs and endpoints, once.
+func (k *Keeper) tell(failed, silent map[string]error) {
+	before := k.told
+	k.told = map[string]string{}
+	for key, list := range map[string]map[string]error{"vpc_id": failed, "vpc_endpoint_id": silent} {
+		for id, err := range list {
+			if k.told[id] = err.Error(); before[id] != err.Error() {
+				k.Log.Error("a part of a VPC cannot be shown on this machine; trying on", key, id, "err", err)
+			}
 		}
-	}
-	clear(k.told)
-	for id, err := range failed {
-		k.told[id] = err.Error()
 	}
 }
 

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -30,7 +31,8 @@ type kept struct {
 	vpc      network.VPC
 	subnet   network.Subnet
 	endpoint network.Endpoint
-	gone     atomic.Bool // whoever runs commands
+	gone     atomic.Bool           // whoever runs commands
+	shut     atomic.Pointer[error] // why nobody answers at new endpoints; nil: somebody does
 	upstream netip.AddrPort
 	stop     func()
 }
@@ -45,6 +47,22 @@ func (k *kept) Answer(_ context.Context, vpcID string, q *dns.Msg) (*dns.Msg, bo
 	r.Answer = []dns.RR{a}
 	return r, true
 }
+
+// Tend opens nothing. While the doors are shut nobody answers at new endpoints.
+func (k *kept) Tend(_ context.Context, l network.Layout) map[string]error {
+	silent, fault := map[string]error{}, k.shut.Load()
+	for _, p := range l.VPCs {
+		for _, e := range p.Endpoints {
+			if fault != nil && e.State != network.EndpointAvailable {
+				silent[e.ID] = *fault
+			}
+		}
+	}
+	return silent
+}
+
+// Close has nothing to do.
+func (k *kept) Close() {}
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -88,7 +106,7 @@ func keep(t *testing.T) *kept {
 func (k *kept) run(t *testing.T) {
 	t.Helper()
 	keeper, err := NewKeeper(KeeperConfig{
-		Host: New(k.host.spaces.dir), Records: k.Network, Changed: k.db.Changed, Names: k, Alive: func(string) bool { return !k.gone.Load() },
+		Host: New(k.host.spaces.dir), Records: k.Network, Changed: k.db.Changed, Names: k, Doors: k, Alive: func(string) bool { return !k.gone.Load() },
 		Servers: func() []netip.AddrPort { return []netip.AddrPort{k.upstream} }, Log: slog.New(slog.DiscardHandler),
 	})
 	check(t, err)
@@ -186,6 +204,25 @@ func TestResolverOfAVPC(t *testing.T) {
 	check(t, err)
 	check(t, k.AttachInternetGateway(t.Context(), scope, g.ID, k.vpc.ID))
 	k.until(t, "names of the world resolve", func() bool { return k.resolves(t, "example.com.", "udp") == "NOERROR world" })
+}
+
+// An endpoint is available when somebody answers there, and not before.
+func TestKeeperAsksForAnAnswer(t *testing.T) {
+	k, fault := keep(t), errors.New("nobody is at home")
+	k.state(t, network.EndpointAvailable)
+	k.shut.Store(&fault)
+	var err error
+	k.endpoint, err = k.CreateEndpoint(t.Context(), scope, network.EndpointInput{
+		VPCID: k.vpc.ID, ServiceName: network.ServiceName(scope.Region, network.ServiceRequests), Subnets: []string{k.subnet.ID},
+	})
+	check(t, err)
+	k.state(t, network.EndpointFailed)
+	if e, err := k.Endpoint(t.Context(), scope, k.endpoint.ID); err != nil || e.Reason != fault.Error() {
+		t.Errorf("the endpoint failed because %q, %v", e.Reason, err)
+	}
+	k.shut.Store(nil)
+	k.db.Wake()
+	k.state(t, network.EndpointAvailable)
 }
 
 func TestKeeperSettlesAndFindsAgain(t *testing.T) {
