@@ -105,7 +105,7 @@ func (x *exchange) source() string {
 
 // readOnly tells by its name whether an operation only reads.
 func readOnly(operation string) bool {
-	for _, verb := range []string{"List", "Describe", "Get", "BatchGet", "BatchCheck", "Filter", "Lookup", "Simulate", "Decode", "Head", "Test", "AssumeRole"} {
+	for _, verb := range []string{"List", "Describe", "Get", "BatchGet", "BatchCheck", "Filter", "Lookup", "Simulate", "Decode", "Head", "Test", "AssumeRole", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey"} {
 		if strings.HasPrefix(operation, verb) {
 			return true
 		}

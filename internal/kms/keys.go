@@ -159,9 +159,23 @@ func findByID(tx *store.Tx, sc apprunner.Scope, text string) (Key, error) {
 // Describe reads a key by its id, ARN or alias. The managed ones of [ManagedAliases] are made when they are first asked for. It fails with
 // CodeNotFound or CodeInvalidARN.
 func (k *Keys) Describe(ctx context.Context, sc apprunner.Scope, key string) (out Key, err error) {
+	out, err = k.Look(ctx, sc, key)
+	if err != nil || out.ID != "" {
+		return out, err
+	}
+	n, err := parseName(sc, key)
+	if err != nil {
+		return Key{}, err
+	}
+	err = k.db.Update(ctx, func(tx *store.Tx) error { out, err = k.ensureManaged(tx, n.Scope, n.alias); return err })
+	return out, err
+}
+
+// Look is Describe without making anything: a managed key that was not needed yet comes without an id.
+func (k *Keys) Look(ctx context.Context, sc apprunner.Scope, key string) (out Key, err error) {
 	err = k.db.View(ctx, func(tx *store.Tx) error { out, err = find(tx, sc, key); return err })
 	if n, bad := parseName(sc, key); bad == nil && apprunner.CodeOf(err) == CodeNotFound && managed(n.alias) && n.Account == sc.Account {
-		err = k.db.Update(ctx, func(tx *store.Tx) error { out, err = k.ensureManaged(tx, n.Scope, n.alias); return err })
+		return Key{Scope: sc, Managed: true, State: StateEnabled, Policy: managedPolicy(sc, strings.TrimPrefix(n.alias, managedPrefix))}, nil
 	}
 	return out, err
 }

@@ -21,7 +21,7 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-func open(t *testing.T) (*kms.Keys, *clock) {
+func open(t testing.TB) (*kms.Keys, *clock) {
 	t.Helper()
 	c := &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
