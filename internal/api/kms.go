@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"slipway.dev/slipway/internal/apprunner"
-	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/kms"
 	wire "slipway.dev/slipway/internal/wire/kms"
 )
