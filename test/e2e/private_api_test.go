@@ -61,6 +61,9 @@ func (a *apiStory) listAt(host string) []string {
 	return append([]string{"--endpoint-url", "https://" + host}, listServices...)
 }
 
+// onlyLooking is the policy that the developer guide gives as an example.
+const onlyLooking = `{"Statement":[{"Effect":"Allow","Principal":"*","Action":["apprunner:List*","apprunner:Describe*"],"Resource":"*"}]}`
+
 const unreachable = "Could not connect to the endpoint URL"
 
 // TestAPIEndpoint is the story of an endpoint for the App Runner API, with the stock AWS CLI inside a VPC that leads nowhere.
@@ -69,7 +72,7 @@ const unreachable = "Could not connect to the endpoint URL"
 func TestAPIEndpoint(t *testing.T) {
 	t.Parallel()
 	h := rig.Own(t)
-	a := &apiStory{house: house{h}, vpc: h.NewAPIVPC(t, "10.42.0.0/16")}
+	a := &apiStory{house: house{h}, vpc: h.NewAPIVPC(t, "10.42.0.0/16", "--policy-document", onlyLooking)}
 	for _, part := range []struct {
 		name string
 		run  func(*apiStory, *testing.T)
@@ -123,13 +126,15 @@ func (a *apiStory) alone(t *testing.T) {
 // policy: what it does not let through is refused at the endpoint, whoever calls, and nowhere else.
 func (a *apiStory) policy(t *testing.T) {
 	create := []string{"apprunner", "create-auto-scaling-configuration", "--auto-scaling-configuration-name"}
-	a.calls(t, "", append(create, "before")...)
-	a.modify(t, "--policy-document", `{"Statement":[{"Effect":"Allow","Principal":"*","Action":["apprunner:List*","apprunner:Describe*"],"Resource":"*"}]}`)
-	a.calls(t, "", listServices...)
-	a.calls(t, "because no VPC endpoint policy allows the apprunner:CreateAutoScalingConfiguration action", append(create, "through")...)
+	const refused = "because no VPC endpoint policy allows the apprunner:CreateAutoScalingConfiguration action"
+	a.calls(t, refused, append(create, "through")...)
 	a.must(t, nil, append(create, "around")...)
 	a.modify(t, "--reset-policy")
-	a.calls(t, "", append(create, "after")...)
+	a.calls(t, "", append(create, "without")...)
+	a.modify(t, "--policy-document", onlyLooking)
+	a.calls(t, refused, append(create, "again")...)
+	a.calls(t, "", listServices...)
+	a.modify(t, "--reset-policy")
 }
 
 // conditions: policies of callers may ask for the endpoint, which gives nothing by itself.
