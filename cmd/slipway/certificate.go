@@ -8,10 +8,10 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/acm"
-	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 	"github.com/spf13/cobra"
+
+	"slipway.dev/slipway/cmd/slipway/internal/caller"
+	"slipway.dev/slipway/internal/wire/acm"
 )
 
 // certificate is the verb for the certificates of custom domains.
@@ -27,12 +27,9 @@ func (p *program) certificate() *cobra.Command {
 	remove := &cobra.Command{
 		Use: "delete ARN", Short: "Delete a certificate that was imported", Args: arguments("ARN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := p.certificates(cmd)
-			if err != nil {
-				return err
-			}
-			_, err = api.DeleteCertificate(cmd.Context(), &acm.DeleteCertificateInput{CertificateArn: &args[0]})
-			return explain(err)
+			in := &acm.DeleteCertificateRequest{CertificateArn: &args[0]}
+			_, err := acmCall[struct{}](p, cmd, "DeleteCertificate", in)
+			return err
 		},
 	}
 	c.AddCommand(list, p.importCertificate(), remove)
@@ -65,22 +62,18 @@ func (p *program) importCertificate() *cobra.Command {
 		if *replace != "" {
 			in.CertificateArn = replace
 		}
-		api, err := p.certificates(cmd)
+		out, err := acmCall[acm.ImportCertificateResponse](p, cmd, "ImportCertificate", in)
 		if err != nil {
 			return err
 		}
-		out, err := api.ImportCertificate(cmd.Context(), in)
-		if err != nil {
-			return explain(err)
-		}
-		fmt.Fprintln(p.out, aws.ToString(out.CertificateArn))
+		fmt.Fprintln(p.out, value(out.CertificateArn))
 		return nil
 	}
 	return c
 }
 
 // readImport takes the files apart as the API wants them: the certificate, and those above it.
-func readImport(cert, key string) (*acm.ImportCertificateInput, error) {
+func readImport(cert, key string) (*acm.ImportCertificateRequest, error) {
 	chain, err := os.ReadFile(cert)
 	if err != nil {
 		return nil, err
@@ -95,51 +88,51 @@ func readImport(cert, key string) (*acm.ImportCertificateInput, error) {
 	if !found {
 		return nil, fmt.Errorf("%s holds no certificate in PEM", cert)
 	}
-	in := &acm.ImportCertificateInput{Certificate: []byte(first + end), PrivateKey: private}
+	in := &acm.ImportCertificateRequest{Certificate: []byte(first + end), PrivateKey: private}
 	if strings.TrimSpace(above) != "" {
 		in.CertificateChain = []byte(above)
 	}
 	return in, nil
 }
 
-func (p *program) certificates(cmd *cobra.Command) (*acm.Client, error) {
+// acmCall makes one call of the certificates' API.
+func acmCall[Out any](p *program, cmd *cobra.Command, operation string, in any) (*Out, error) {
 	c, err := p.connect(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return acm.NewFromConfig(c.conf), nil
+	out, err := caller.Call[Out](cmd.Context(), c.api, &acm.API, operation, in)
+	return out, explain(err)
 }
 
 func (p *program) listCertificates(cmd *cobra.Command) error {
-	api, err := p.certificates(cmd)
-	if err != nil {
-		return err
-	}
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAMES\tSTATUS\tMADE BY\tIN USE\tEXPIRES\tARN")
-	pages := acm.NewListCertificatesPaginator(api, &acm.ListCertificatesInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(cmd.Context())
+	in := &acm.ListCertificatesRequest{}
+	for {
+		page, err := acmCall[acm.ListCertificatesResponse](p, cmd, "ListCertificates", in)
 		if err != nil {
-			return explain(err)
+			return err
 		}
 		for _, s := range page.CertificateSummaryList {
 			fmt.Fprintln(w, strings.Join(certificateRow(s), "\t"))
 		}
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			return w.Flush()
+		}
 	}
-	return w.Flush()
 }
 
-func certificateRow(s types.CertificateSummary) []string {
+func certificateRow(s acm.CertificateSummary) []string {
 	by, used, expires := "slipway", "no", "-"
-	if s.Type == types.CertificateTypeImported {
+	if value(s.Type) == acm.CertificateTypeImported {
 		by = "you"
 	}
-	if aws.ToBool(s.InUse) {
+	if value(s.InUse) {
 		used = "yes"
 	}
 	if s.NotAfter != nil {
 		expires = s.NotAfter.UTC().Format(time.DateOnly)
 	}
-	return []string{strings.Join(s.SubjectAlternativeNameSummaries, ","), string(s.Status), by, used, expires, aws.ToString(s.CertificateArn)}
+	return []string{strings.Join(s.SubjectAlternativeNameSummaries, ","), value(s.Status), by, used, expires, value(s.CertificateArn)}
 }

@@ -3,34 +3,23 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
+	"slipway.dev/slipway/cmd/slipway/internal/caller"
 	"slipway.dev/slipway/internal/server"
 )
 
 // client talks to an installation through its AWS APIs.
 type client struct {
-	apps  *apprunner.Client
-	logs  *cloudwatchlogs.Client
-	conf  aws.Config
+	api   *caller.Client
 	https string // host:port of the applications; "" when unknown
 	ca    string // file of the certificates the API is trusted by beside the system's; "" for none
 }
@@ -56,7 +45,7 @@ func (p *program) connect(cmd *cobra.Command) (*client, error) {
 		dir = conf.DataDir
 	}
 	if dir == "" {
-		return fromEnvironment(cmd.Context(), p.env)
+		return fromEnvironment(p.env)
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -65,14 +54,12 @@ func (p *program) connect(cmd *cobra.Command) (*client, error) {
 	return fromDataDir(abs)
 }
 
-func fromEnvironment(ctx context.Context, env func(string) string) (*client, error) {
-	conf, err := awsconfig.LoadDefaultConfig(ctx)
+func fromEnvironment(env func(string) string) (*client, error) {
+	api, err := caller.FromEnvironment(env)
 	if err != nil {
-		return nil, fmt.Errorf("read the AWS settings: %w", err)
+		return nil, err
 	}
-	c := newClient(conf, env("SLIPWAY_HTTPS"))
-	c.ca = env("AWS_CA_BUNDLE") // which the SDK has read as well
-	return c, nil
+	return &client{api: api, https: env("SLIPWAY_HTTPS"), ca: env("AWS_CA_BUNDLE")}, nil
 }
 
 func fromDataDir(dir string) (*client, error) {
@@ -84,40 +71,13 @@ func fromDataDir(dir string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint := vars["AWS_ENDPOINT_URL"]
-	conf := aws.Config{
-		Region: vars["AWS_REGION"], BaseEndpoint: &endpoint,
-		Credentials: credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
+	c := &client{https: vars["SLIPWAY_HTTPS"], ca: vars["AWS_CA_BUNDLE"]}
+	keys := caller.Keys{ID: vars["AWS_ACCESS_KEY_ID"], Secret: vars["AWS_SECRET_ACCESS_KEY"]}
+	c.api = &caller.Client{Endpoint: vars["AWS_ENDPOINT_URL"], Region: vars["AWS_REGION"], Keys: caller.Always(keys)}
+	if c.ca != "" {
+		c.api.HTTP, err = caller.Trusting(c.ca)
 	}
-	ca := vars["AWS_CA_BUNDLE"]
-	if ca != "" {
-		if conf.HTTPClient, err = trusting(ca); err != nil {
-			return nil, err
-		}
-	}
-	c := newClient(conf, vars["SLIPWAY_HTTPS"])
-	c.ca = ca
-	return c, nil
-}
-
-// trusting is an HTTP client of the SDK that trusts the certificates of a file beside the system's.
-func trusting(caFile string) (aws.HTTPClient, error) {
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, fmt.Errorf("trust the API: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	pool.AppendCertsFromPEM(pem)
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}), nil
-}
-
-func newClient(conf aws.Config, https string) *client {
-	return &client{apps: apprunner.NewFromConfig(conf), logs: cloudwatchlogs.NewFromConfig(conf), conf: conf, https: https}
+	return c, err
 }
 
 // readCredentials reads the shell lines of credentials.env.
@@ -140,14 +100,11 @@ func readCredentials(path string) (map[string]string, error) {
 
 // gitURL is the address of a repository that the installation hosts, and the name and password for it.
 func (c *client) gitURL(ctx context.Context, name string) (url, user, password string, err error) {
-	if c.conf.BaseEndpoint == nil || *c.conf.BaseEndpoint == "" {
-		return "", "", "", errors.New("the folder is pushed to Slipway's own git server, and AWS_ENDPOINT_URL does not say where that is; name the data directory with --data-dir")
-	}
-	key, err := c.conf.Credentials.Retrieve(ctx)
+	key, err := c.api.Keys(ctx)
 	if err != nil {
-		return "", "", "", fmt.Errorf("find the access key: %w", err)
+		return "", "", "", err
 	}
-	return strings.TrimSuffix(*c.conf.BaseEndpoint, "/") + "/git/" + name + ".git", key.AccessKeyID, key.SecretAccessKey, nil
+	return strings.TrimSuffix(c.api.Endpoint, "/") + "/git/" + name + ".git", key.ID, key.Secret, nil
 }
 
 // link is the address of a service as a browser takes it.
@@ -158,12 +115,8 @@ func (c *client) link(host string) string {
 	return "https://" + host + "/"
 }
 
-// explain turns an error of the SDK into what the server said, or into what to do when no server answers.
+// explain turns an error of a call into what to do when no server answers. What a server said is clear.
 func explain(err error) error {
-	var said smithy.APIError
-	if errors.As(err, &said) && said.ErrorMessage() != "" {
-		return fmt.Errorf("%s (%s)", said.ErrorMessage(), said.ErrorCode())
-	}
 	var netErr *net.OpError
 	if errors.As(err, &netErr) && netErr.Op == "dial" {
 		return fmt.Errorf("no Slipway answers at %s; `slipway status` tells more: %w", netErr.Addr, netErr.Err)
@@ -171,15 +124,15 @@ func explain(err error) error {
 	return err
 }
 
-func hasCode(err error, codes ...string) bool {
-	var said smithy.APIError
-	if !errors.As(err, &said) {
-		return false
+func hasCode(err error, code string) bool {
+	var said *caller.Error
+	return errors.As(err, &said) && said.Code == code
+}
+
+// value is what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	for _, c := range codes {
-		if said.ErrorCode() == c {
-			return true
-		}
-	}
-	return false
+	return v
 }

@@ -7,11 +7,9 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
-
 	"slipway.dev/slipway/cmd/slipway/internal/show"
 	"slipway.dev/slipway/internal/server"
+	"slipway.dev/slipway/internal/wire/apprunner"
 )
 
 //go:embed sample
@@ -30,7 +28,7 @@ func (p *program) demo(ctx context.Context, conf server.Config) error {
 	if err != nil {
 		return err
 	}
-	if !exists || svc.Status == types.ServiceStatusCreateFailed {
+	if !exists || value(svc.Status) == apprunner.ServiceStatusCreateFailed {
 		if err := p.deploySample(ctx, cl); err != nil {
 			return err
 		}
@@ -59,9 +57,9 @@ func (p *program) deploySample(ctx context.Context, cl *client) error {
 	return err
 }
 
-func (p *program) tryNext(cl *client, svc types.Service, conf server.Config) {
+func (p *program) tryNext(cl *client, svc apprunner.Service, conf server.Config) {
 	t := show.Detect(p.out, p.env)
-	host := aws.ToString(svc.ServiceUrl)
+	host := value(svc.ServiceUrl)
 	url, user, _, err := cl.gitURL(context.Background(), demoName)
 	if err != nil {
 		url = err.Error()

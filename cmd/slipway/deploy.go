@@ -8,14 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
 	"github.com/spf13/cobra"
 
+	"slipway.dev/slipway/cmd/slipway/internal/caller"
 	"slipway.dev/slipway/cmd/slipway/internal/folder"
 	"slipway.dev/slipway/cmd/slipway/internal/show"
 	"slipway.dev/slipway/internal/server"
+	"slipway.dev/slipway/internal/wire/apprunner"
 )
 
 // deployBranch is the branch of the hosted repository that folders are deployed from.
@@ -92,7 +91,7 @@ func (p *program) deployFolder(ctx context.Context, cl *client, dir string, o de
 		progress.Fail()
 		return "", err
 	}
-	return cl.link(aws.ToString(svc.ServiceUrl)), nil
+	return cl.link(value(svc.ServiceUrl)), nil
 }
 
 func (p *program) checkFile(dir string) error {
@@ -112,8 +111,8 @@ func (p *program) checkFile(dir string) error {
 }
 
 // source makes the source configuration; the repository's address is filled in later.
-func (o deployOptions) source(plan folder.Plan) (*types.SourceConfiguration, error) {
-	code := &types.CodeConfiguration{ConfigurationSource: types.ConfigurationSourceRepository}
+func (o deployOptions) source(plan folder.Plan) (*apprunner.SourceConfiguration, error) {
+	code := &apprunner.CodeConfiguration{ConfigurationSource: new(apprunner.ConfigurationSourceRepository)}
 	if plan.FromFile {
 		if len(o.env) > 0 || o.port != 0 {
 			return nil, fmt.Errorf("--env and --port have no effect beside an %s: put them there, or say how to build with --runtime, --build and --start", folder.ConfigFile)
@@ -131,17 +130,17 @@ func (o deployOptions) source(plan folder.Plan) (*types.SourceConfiguration, err
 		if port == 0 {
 			port = 8080
 		}
-		code.ConfigurationSource = types.ConfigurationSourceApi
-		code.CodeConfigurationValues = &types.CodeConfigurationValues{
-			Runtime: types.Runtime(plan.Runtime), BuildCommand: &plan.Build, StartCommand: &plan.Start,
-			Port: aws.String(strconv.Itoa(port)), RuntimeEnvironmentVariables: env,
+		code.ConfigurationSource = new(apprunner.ConfigurationSourceApi)
+		code.CodeConfigurationValues = &apprunner.CodeConfigurationValues{
+			Runtime: &plan.Runtime, BuildCommand: &plan.Build, StartCommand: &plan.Start,
+			Port: new(strconv.Itoa(port)), RuntimeEnvironmentVariables: env,
 		}
 	}
-	return &types.SourceConfiguration{
+	return &apprunner.SourceConfiguration{
 		AutoDeploymentsEnabled: &o.auto,
-		CodeRepository: &types.CodeRepository{
+		CodeRepository: &apprunner.CodeRepository{
 			CodeConfiguration: code,
-			SourceCodeVersion: &types.SourceCodeVersion{Type: types.SourceCodeVersionTypeBranch, Value: aws.String(deployBranch)},
+			SourceCodeVersion: &apprunner.SourceCodeVersion{Type: new(apprunner.SourceCodeVersionTypeBranch), Value: new(deployBranch)},
 		},
 	}, nil
 }
@@ -153,10 +152,10 @@ type deployment struct {
 	name     string
 }
 
-func (d *deployment) run(ctx context.Context, dir string, source *types.SourceConfiguration) (types.Service, error) {
+func (d *deployment) run(ctx context.Context, dir string, source *apprunner.SourceConfiguration) (apprunner.Service, error) {
 	url, user, password, err := d.gitURL(ctx, d.name)
 	if err != nil {
-		return types.Service{}, err
+		return apprunner.Service{}, err
 	}
 	svc, exists, err := d.ready(ctx)
 	if err != nil {
@@ -178,20 +177,20 @@ func (d *deployment) run(ctx context.Context, dir string, source *types.SourceCo
 }
 
 // ready finds the service and waits while another operation works on it.
-func (d *deployment) ready(ctx context.Context) (svc types.Service, exists bool, err error) {
+func (d *deployment) ready(ctx context.Context) (svc apprunner.Service, exists bool, err error) {
 	waiting := false
 	for {
 		svc, exists, err = d.service(ctx, d.name)
 		switch {
 		case err != nil || !exists:
 			return svc, exists, err
-		case svc.Status == types.ServiceStatusPaused:
-			return svc, true, fmt.Errorf("%s is paused; resume it first: aws apprunner resume-service --service-arn %s", d.name, aws.ToString(svc.ServiceArn))
-		case svc.Status == types.ServiceStatusDeleteFailed:
-			return svc, true, fmt.Errorf("%s could not be deleted and takes no deployments; delete it again: aws apprunner delete-service --service-arn %s", d.name, aws.ToString(svc.ServiceArn))
+		case value(svc.Status) == apprunner.ServiceStatusPaused:
+			return svc, true, fmt.Errorf("%s is paused; resume it first: aws apprunner resume-service --service-arn %s", d.name, value(svc.ServiceArn))
+		case value(svc.Status) == apprunner.ServiceStatusDeleteFailed:
+			return svc, true, fmt.Errorf("%s could not be deleted and takes no deployments; delete it again: aws apprunner delete-service --service-arn %s", d.name, value(svc.ServiceArn))
 		case svc.SourceConfiguration != nil && svc.SourceConfiguration.ImageRepository != nil:
 			return svc, true, fmt.Errorf("%s is an image service; deploy the folder under another name with --name", d.name)
-		case svc.Status != types.ServiceStatusOperationInProgress:
+		case value(svc.Status) != apprunner.ServiceStatusOperationInProgress:
 			return svc, true, nil
 		}
 		if !waiting {
@@ -205,36 +204,36 @@ func (d *deployment) ready(ctx context.Context) (svc types.Service, exists bool,
 }
 
 // start makes the service, or deploys the newest commit to it with the settings given.
-func (d *deployment) start(ctx context.Context, svc types.Service, exists bool, source *types.SourceConfiguration) (types.Service, string, error) {
+func (d *deployment) start(ctx context.Context, svc apprunner.Service, exists bool, source *apprunner.SourceConfiguration) (apprunner.Service, string, error) {
 	if !exists {
-		out, err := d.apps.CreateService(ctx, &apprunner.CreateServiceInput{ServiceName: &d.name, SourceConfiguration: source})
+		out, err := caller.Call[apprunner.CreateServiceResponse](ctx, d.api, &apprunner.API, "CreateService", &apprunner.CreateServiceRequest{ServiceName: &d.name, SourceConfiguration: source})
 		if err != nil {
 			return svc, "", err
 		}
-		return *out.Service, aws.ToString(out.OperationId), nil
+		return *out.Service, value(out.OperationId), nil
 	}
-	if sameSource(svc.SourceConfiguration, source) && svc.Status == types.ServiceStatusRunning {
-		out, err := d.apps.StartDeployment(ctx, &apprunner.StartDeploymentInput{ServiceArn: svc.ServiceArn})
+	if sameSource(svc.SourceConfiguration, source) && value(svc.Status) == apprunner.ServiceStatusRunning {
+		out, err := caller.Call[apprunner.StartDeploymentResponse](ctx, d.api, &apprunner.API, "StartDeployment", &apprunner.StartDeploymentRequest{ServiceArn: svc.ServiceArn})
 		if err != nil {
 			return svc, "", err
 		}
-		return svc, aws.ToString(out.OperationId), nil
+		return svc, value(out.OperationId), nil
 	}
-	out, err := d.apps.UpdateService(ctx, &apprunner.UpdateServiceInput{ServiceArn: svc.ServiceArn, SourceConfiguration: source})
+	out, err := caller.Call[apprunner.UpdateServiceResponse](ctx, d.api, &apprunner.API, "UpdateService", &apprunner.UpdateServiceRequest{ServiceArn: svc.ServiceArn, SourceConfiguration: source})
 	if err != nil {
 		return svc, "", err
 	}
-	return *out.Service, aws.ToString(out.OperationId), nil
+	return *out.Service, value(out.OperationId), nil
 }
 
 // sameSource tells whether an update would change nothing of the source's settings.
-func sameSource(have, want *types.SourceConfiguration) bool {
+func sameSource(have, want *apprunner.SourceConfiguration) bool {
 	if have == nil || have.CodeRepository == nil || have.CodeRepository.CodeConfiguration == nil {
 		return false
 	}
 	a, b := have.CodeRepository.CodeConfiguration, want.CodeRepository.CodeConfiguration
-	if aws.ToString(have.CodeRepository.RepositoryUrl) != aws.ToString(want.CodeRepository.RepositoryUrl) ||
-		aws.ToBool(have.AutoDeploymentsEnabled) != aws.ToBool(want.AutoDeploymentsEnabled) || a.ConfigurationSource != b.ConfigurationSource {
+	if value(have.CodeRepository.RepositoryUrl) != value(want.CodeRepository.RepositoryUrl) ||
+		value(have.AutoDeploymentsEnabled) != value(want.AutoDeploymentsEnabled) || value(a.ConfigurationSource) != value(b.ConfigurationSource) {
 		return false
 	}
 	if b.CodeConfigurationValues == nil {
@@ -246,8 +245,8 @@ func sameSource(have, want *types.SourceConfiguration) bool {
 	return settingsText(a.CodeConfigurationValues) == settingsText(b.CodeConfigurationValues)
 }
 
-func settingsText(v *types.CodeConfigurationValues) string {
-	return fmt.Sprint(v.Runtime, "\x00", aws.ToString(v.BuildCommand), "\x00", aws.ToString(v.StartCommand), "\x00", aws.ToString(v.Port), "\x00", v.RuntimeEnvironmentVariables)
+func settingsText(v *apprunner.CodeConfigurationValues) string {
+	return fmt.Sprint(value(v.Runtime), "\x00", value(v.BuildCommand), "\x00", value(v.StartCommand), "\x00", value(v.Port), "\x00", v.RuntimeEnvironmentVariables)
 }
 
 // pause waits, or returns the reason why ctx ended.

@@ -3,16 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-
+	"slipway.dev/slipway/cmd/slipway/internal/caller"
 	"slipway.dev/slipway/cmd/slipway/internal/show"
+	"slipway.dev/slipway/internal/wire/apprunner"
+	"slipway.dev/slipway/internal/wire/logs"
 )
 
 // pollTime is how often the log and the operation are looked at.
@@ -28,7 +26,7 @@ const (
 const quietLooks = 5
 
 // follow shows the log of a deployment while it happens and fails, with the reason, when the deployment does.
-func (d *deployment) follow(ctx context.Context, svc types.Service, operation string) error {
+func (d *deployment) follow(ctx context.Context, svc apprunner.Service, operation string) error {
 	log := &streamReader{
 		client: d.client, group: logGroup(svc, "service"), stream: "deployment/" + strings.ReplaceAll(operation, "-", ""),
 	}
@@ -43,7 +41,7 @@ func (d *deployment) follow(ctx context.Context, svc types.Service, operation st
 			return explain(err)
 		}
 		for _, e := range events {
-			view.show(aws.ToString(e.Message), aws.ToInt64(e.Timestamp))
+			view.show(value(e.Message), value(e.Timestamp))
 		}
 		if op.EndedAt != nil {
 			if quiet++; len(events) > 0 {
@@ -112,48 +110,63 @@ func (v *deploymentView) reason() string {
 	return strings.Join(v.block, "\n  ")
 }
 
-func (d *deployment) conclude(svc types.Service, op types.OperationSummary, reason string) error {
+func (d *deployment) conclude(svc apprunner.Service, op apprunner.OperationSummary, reason string) error {
 	took := show.Duration(d.progress.Elapsed())
-	if op.Status == types.OperationStatusSucceeded {
+	if value(op.Status) == apprunner.OperationStatusSucceeded {
 		d.progress.Done()
 		d.progress.Say(show.Good, fmt.Sprintf("%s is running (%s)", d.name, took))
-		d.progress.Say(show.Link, d.link(aws.ToString(svc.ServiceUrl)))
+		d.progress.Say(show.Link, d.link(value(svc.ServiceUrl)))
 		return nil
 	}
 	d.progress.Fail()
 	outcome := "the service is not running"
-	switch op.Status {
-	case types.OperationStatusRollbackSucceeded:
+	switch value(op.Status) {
+	case apprunner.OperationStatusRollbackSucceeded:
 		outcome = "the previous version keeps serving"
-	case types.OperationStatusRollbackFailed:
+	case apprunner.OperationStatusRollbackFailed:
 		outcome = "the previous version could not be restored"
-	case types.OperationStatusFailed:
-		if svc.Status == types.ServiceStatusRunning || op.Type == types.OperationTypeStartDeployment {
+	case apprunner.OperationStatusFailed:
+		if value(svc.Status) == apprunner.ServiceStatusRunning || value(op.Type) == apprunner.OperationTypeStartDeployment {
 			outcome = "the previous version keeps serving"
 		}
 	}
-	return fmt.Errorf("the deployment of %s failed after %s (%s; %s): %s\nThe full log: slipway logs %s --deployment", d.name, took, op.Status, outcome, reason, d.name)
+	return fmt.Errorf("the deployment of %s failed after %s (%s; %s): %s\nThe full log: slipway logs %s --deployment", d.name, took, value(op.Status), outcome, reason, d.name)
 }
 
-func logGroup(svc types.Service, kind string) string {
-	return "/aws/apprunner/" + aws.ToString(svc.ServiceName) + "/" + aws.ToString(svc.ServiceId) + "/" + kind
+func logGroup(svc apprunner.Service, kind string) string {
+	return "/aws/apprunner/" + value(svc.ServiceName) + "/" + value(svc.ServiceId) + "/" + kind
 }
 
 // operation finds an operation of a service among the newest ones.
-func (c *client) operation(ctx context.Context, svc types.Service, id string) (types.OperationSummary, error) {
-	pages := apprunner.NewListOperationsPaginator(c.apps, &apprunner.ListOperationsInput{ServiceArn: svc.ServiceArn})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+func (c *client) operation(ctx context.Context, svc apprunner.Service, id string) (apprunner.OperationSummary, error) {
+	for page, err := range c.operations(ctx, svc) {
 		if err != nil {
-			return types.OperationSummary{}, err
+			return apprunner.OperationSummary{}, err
 		}
-		for _, op := range page.OperationSummaryList {
-			if aws.ToString(op.Id) == id {
+		for _, op := range page {
+			if value(op.Id) == id {
 				return op, nil
 			}
 		}
 	}
-	return types.OperationSummary{}, fmt.Errorf("the operation %s is not listed any more", id)
+	return apprunner.OperationSummary{}, fmt.Errorf("the operation %s is not listed any more", id)
+}
+
+// operations are the operations of a service, a page at a time, newest first. It ends after an error.
+func (c *client) operations(ctx context.Context, svc apprunner.Service) iter.Seq2[[]apprunner.OperationSummary, error] {
+	return func(yield func([]apprunner.OperationSummary, error) bool) {
+		in := &apprunner.ListOperationsRequest{ServiceArn: svc.ServiceArn}
+		for {
+			page, err := caller.Call[apprunner.ListOperationsResponse](ctx, c.api, &apprunner.API, "ListOperations", in)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if in.NextToken = page.NextToken; !yield(page.OperationSummaryList, nil) || in.NextToken == nil {
+				return
+			}
+		}
+	}
 }
 
 // streamReader reads a log stream from its head, a page at a time.
@@ -164,9 +177,9 @@ type streamReader struct {
 }
 
 // next returns the events that were added since the last call. A stream that is not there yet has none.
-func (r *streamReader) next(ctx context.Context) ([]logtypes.OutputLogEvent, error) {
-	out, err := r.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
-		LogGroupName: &r.group, LogStreamName: &r.stream, StartFromHead: aws.Bool(true), NextToken: r.token,
+func (r *streamReader) next(ctx context.Context) ([]logs.OutputLogEvent, error) {
+	out, err := caller.Call[logs.GetLogEventsResponse](ctx, r.api, &logs.API, "GetLogEvents", &logs.GetLogEventsRequest{
+		LogGroupName: &r.group, LogStreamName: &r.stream, StartFromHead: new(true), NextToken: r.token,
 	})
 	if hasCode(err, "ResourceNotFoundException") {
 		return nil, nil

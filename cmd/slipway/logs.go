@@ -8,14 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/spf13/cobra"
 
+	"slipway.dev/slipway/cmd/slipway/internal/caller"
 	"slipway.dev/slipway/cmd/slipway/internal/show"
+	"slipway.dev/slipway/internal/wire/apprunner"
+	"slipway.dev/slipway/internal/wire/logs"
 )
 
 // logOptions are the flags of logs.
@@ -94,7 +92,7 @@ func (p *program) noService(ctx context.Context, cl *client, name string) error 
 	}
 	var names []string
 	for _, s := range all {
-		names = append(names, aws.ToString(s.ServiceName))
+		names = append(names, value(s.ServiceName))
 	}
 	if len(names) == 0 {
 		return fmt.Errorf("there is no service %s; there are no services yet", name)
@@ -103,17 +101,15 @@ func (p *program) noService(ctx context.Context, cl *client, name string) error 
 }
 
 // newestDeployment is the log stream of the newest operation that deployed.
-func (c *client) newestDeployment(ctx context.Context, svc types.Service) (string, error) {
-	pages := apprunner.NewListOperationsPaginator(c.apps, &apprunner.ListOperationsInput{ServiceArn: svc.ServiceArn})
+func (c *client) newestDeployment(ctx context.Context, svc apprunner.Service) (string, error) {
 	group := logGroup(svc, "service")
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for page, err := range c.operations(ctx, svc) {
 		if err != nil {
 			return "", explain(err)
 		}
-		for _, op := range page.OperationSummaryList {
-			stream := "deployment/" + strings.ReplaceAll(aws.ToString(op.Id), "-", "")
-			found, err := c.logs.DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group, LogStreamNamePrefix: &stream})
+		for _, op := range page {
+			stream := "deployment/" + strings.ReplaceAll(value(op.Id), "-", "")
+			found, err := caller.Call[logs.DescribeLogStreamsResponse](ctx, c.api, &logs.API, "DescribeLogStreams", &logs.DescribeLogStreamsRequest{LogGroupName: &group, LogStreamNamePrefix: &stream})
 			if err != nil && !hasCode(err, "ResourceNotFoundException") {
 				return "", explain(err)
 			}
@@ -138,7 +134,7 @@ type tail struct {
 const overlap = 5000
 
 // run shows what there is and, when following, what comes, until ctx ends. It returns how many lines it showed.
-func (r *tail) run(ctx context.Context, follow bool, write func(logtypes.FilteredLogEvent)) (n int, err error) {
+func (r *tail) run(ctx context.Context, follow bool, write func(logs.FilteredLogEvent)) (n int, err error) {
 	for {
 		shown, err := r.look(ctx, write)
 		n += shown
@@ -155,16 +151,15 @@ func (r *tail) run(ctx context.Context, follow bool, write func(logtypes.Filtere
 }
 
 // look shows what has not been shown yet.
-func (r *tail) look(ctx context.Context, write func(logtypes.FilteredLogEvent)) (n int, err error) {
-	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &r.group, StartTime: &r.start, LogStreamNames: r.streams}
+func (r *tail) look(ctx context.Context, write func(logs.FilteredLogEvent)) (n int, err error) {
+	in := &logs.FilterLogEventsRequest{LogGroupName: &r.group, StartTime: &r.start, LogStreamNames: r.streams}
 	if r.pattern != "" {
 		in.FilterPattern = &r.pattern
 	}
 	newest := r.start
 	seen := map[string]bool{}
-	pages := cloudwatchlogs.NewFilterLogEventsPaginator(r.logs, in)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for {
+		page, err := caller.Call[logs.FilterLogEventsResponse](ctx, r.api, &logs.API, "FilterLogEvents", in)
 		if hasCode(err, "ResourceNotFoundException") {
 			return n, nil // nothing has been said yet
 		}
@@ -172,13 +167,16 @@ func (r *tail) look(ctx context.Context, write func(logtypes.FilteredLogEvent)) 
 			return n, err
 		}
 		for _, e := range page.Events {
-			id := aws.ToString(e.EventId)
+			id := value(e.EventId)
 			seen[id] = true
-			newest = max(newest, aws.ToInt64(e.Timestamp))
+			newest = max(newest, value(e.Timestamp))
 			if !r.seen[id] {
 				write(e)
 				n++
 			}
+		}
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			break
 		}
 	}
 	r.seen, r.start = seen, max(r.start, newest-overlap)
@@ -193,15 +191,15 @@ type lineWriter struct {
 	many    bool
 }
 
-func (w *lineWriter) write(e logtypes.FilteredLogEvent) {
-	at := time.UnixMilli(aws.ToInt64(e.Timestamp))
-	text := aws.ToString(e.Message)
+func (w *lineWriter) write(e logs.FilteredLogEvent) {
+	at := time.UnixMilli(value(e.Timestamp))
+	text := value(e.Message)
 	if w.term.Live {
 		text = show.Harmless(text)
 	}
 	from := ""
 	if w.many {
-		stream := aws.ToString(e.LogStreamName)
+		stream := value(e.LogStreamName)
 		n, ok := w.sources[stream]
 		if !ok {
 			n = len(w.sources)

@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner"
-	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
 	"github.com/spf13/cobra"
 
+	"slipway.dev/slipway/cmd/slipway/internal/caller"
 	"slipway.dev/slipway/cmd/slipway/internal/show"
 	"slipway.dev/slipway/internal/server"
+	"slipway.dev/slipway/internal/wire/apprunner"
 )
 
 // exitNotRunning is what init scripts know as "program is not running".
@@ -85,52 +84,54 @@ func (p *program) services(ctx context.Context, cl *client) error {
 	t := show.Detect(p.out, p.env)
 	var rows [][]string
 	for _, s := range services {
-		rows = append(rows, []string{aws.ToString(s.ServiceName), t.Paint(statusStyle(s.Status), string(s.Status)), cl.link(aws.ToString(s.ServiceUrl))})
+		rows = append(rows, []string{value(s.ServiceName), t.Paint(statusStyle(value(s.Status)), value(s.Status)), cl.link(value(s.ServiceUrl))})
 	}
 	t.Table(p.out, []string{"SERVICE", "STATUS", "URL"}, rows)
 	return nil
 }
 
-func statusStyle(s types.ServiceStatus) show.Style {
-	switch s {
-	case types.ServiceStatusRunning:
+func statusStyle(status string) show.Style {
+	switch status {
+	case apprunner.ServiceStatusRunning:
 		return show.Good
-	case types.ServiceStatusCreateFailed, types.ServiceStatusDeleteFailed:
+	case apprunner.ServiceStatusCreateFailed, apprunner.ServiceStatusDeleteFailed:
 		return show.Bad
-	case types.ServiceStatusOperationInProgress:
+	case apprunner.ServiceStatusOperationInProgress:
 		return show.Note
 	}
 	return show.Plain
 }
 
 // services lists the account's services that are not deleted.
-func (c *client) services(ctx context.Context) (all []types.ServiceSummary, err error) {
-	pages := apprunner.NewListServicesPaginator(c.apps, &apprunner.ListServicesInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+func (c *client) services(ctx context.Context) (all []apprunner.ServiceSummary, err error) {
+	in := &apprunner.ListServicesRequest{}
+	for {
+		page, err := caller.Call[apprunner.ListServicesResponse](ctx, c.api, &apprunner.API, "ListServices", in)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range page.ServiceSummaryList {
-			if s.Status != types.ServiceStatusDeleted {
+			if value(s.Status) != apprunner.ServiceStatusDeleted {
 				all = append(all, s)
 			}
 		}
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			return all, nil
+		}
 	}
-	return all, nil
 }
 
 // service finds a service by its name; ok is false when there is none.
-func (c *client) service(ctx context.Context, name string) (s types.Service, ok bool, err error) {
+func (c *client) service(ctx context.Context, name string) (s apprunner.Service, ok bool, err error) {
 	all, err := c.services(ctx)
 	if err != nil {
 		return s, false, explain(err)
 	}
 	for _, found := range all {
-		if aws.ToString(found.ServiceName) != name {
+		if value(found.ServiceName) != name {
 			continue
 		}
-		out, err := c.apps.DescribeService(ctx, &apprunner.DescribeServiceInput{ServiceArn: found.ServiceArn})
+		out, err := caller.Call[apprunner.DescribeServiceResponse](ctx, c.api, &apprunner.API, "DescribeService", &apprunner.DescribeServiceRequest{ServiceArn: found.ServiceArn})
 		if err != nil {
 			return s, false, explain(err)
 		}

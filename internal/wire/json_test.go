@@ -31,28 +31,43 @@ func TestJSONRoundTrip(t *testing.T) {
 		s := s.In(wire.JSON10)
 		t.Run(s.Name, rapid.MakeCheck(func(t *rapid.T) {
 			op := &s.Operations[rapid.IntRange(0, len(s.Operations)-1).Draw(t, "operation")]
-			for _, side := range []struct {
-				ref  wire.Ref
-				make func() any
-			}{{op.Input, op.NewInput}, {op.Output, op.NewOutput}} {
-				if side.ref == wire.None {
-					continue
-				}
-				want := values{s: s}.of(side.ref, side.make).Draw(t, "value")
-				body := s.AppendJSON(want, side.ref)
-				if !json.Valid(body) {
-					t.Fatalf("not JSON: %s", body)
-				}
-				reader := wire.Operation{Name: op.Name, Input: side.ref, NewInput: side.make}
-				got, err := s.Decode(&reader, wire.Request{Body: body})
-				if err != nil {
-					t.Fatalf("%s: %v\n%s", op.Name, err, body)
-				}
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Fatalf("%s: (-want +got)\n%s", op.Name, diff)
-				}
+			if op.Input != wire.None {
+				want := values{s: s}.of(op.Input, op.NewInput).Draw(t, "request")
+				_, body := s.EncodeRequest(op, want)
+				got, err := s.Decode(op, wire.Request{Body: body})
+				sameJSON(t, body, want, got, err)
+			}
+			if op.Output != wire.None {
+				want := values{s: s}.of(op.Output, op.NewOutput).Draw(t, "answer")
+				body := s.Encode(op, want, "id-1").Body
+				got, err := s.DecodeAnswer(op, body)
+				sameJSON(t, body, want, got, err)
 			}
 		}))
+	}
+}
+
+func sameJSON(t *rapid.T, body []byte, want, got any, err error) {
+	if !json.Valid(body) {
+		t.Fatalf("not JSON: %s", body)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, body)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got)\n%s", diff)
+	}
+}
+
+// What a client needs no input for, it asks with an empty object; an answer without content is none.
+func TestJSONClientWithoutContent(t *testing.T) {
+	kind, body := logs.API.EncodeRequest(logs.API.Operation("DescribeLogGroups"), nil)
+	if kind != "application/x-amz-json-1.1" || string(body) != "{}" {
+		t.Errorf("%s %s", kind, body)
+	}
+	out, err := logs.API.DecodeAnswer(logs.API.Operation("DeleteLogGroup"), nil)
+	if _, none := out.(*struct{}); !none || err != nil {
+		t.Errorf("%#v, %v", out, err)
 	}
 }
 
@@ -172,6 +187,12 @@ func TestErrorAnswers(t *testing.T) {
 		res := tc.s.EncodeError(tc.status, tc.code, `no "way"`, "id-1")
 		if got := fmt.Sprintf("%d %s %s", res.Status, res.ContentType, res.Body); got != tc.want {
 			t.Errorf("%s %s:\ngot  %s\nwant %s", tc.s.Name, tc.code, got, tc.want)
+		}
+		if tc.s.Protocol.Form() {
+			continue
+		}
+		if code, message := wire.DecodeError(res.Body); code != tc.code || message != `no "way"` {
+			t.Errorf("%s %s: a client reads %s: %s", tc.s.Name, tc.code, code, message)
 		}
 	}
 }
