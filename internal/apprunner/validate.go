@@ -2,6 +2,7 @@ package apprunner
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -160,8 +161,8 @@ func (c ImageRepository) check(f *faults) {
 	checkEnvironment(at+".imageConfiguration", c.Env, c.Secrets, f)
 }
 
-// checkEnvironment holds §17: reserved names, names in both maps, and what no environment can hold. Names and values are
-// sensitive, so a message names a variable only where the name itself is reserved.
+// checkEnvironment holds §17: reserved names, names in both maps, what no environment can hold, and the form of references. Names and
+// values are sensitive, so a message names a variable only where the name itself is reserved or nothing else tells which one is meant.
 func checkEnvironment(at string, env, secrets map[string]string, f *faults) {
 	for _, m := range []struct {
 		member string
@@ -179,6 +180,11 @@ func checkEnvironment(at string, env, secrets map[string]string, f *faults) {
 			case strings.ContainsRune(value, 0):
 				f.add(path, "has a value that holds NUL")
 			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		if _, err := ParseSecretReference(secrets[name]); err != nil {
+			f.add(at+".runtimeEnvironmentSecrets", "holds for %s a reference that is %v", clip(name), err)
 		}
 	}
 	for name := range env {
@@ -229,6 +235,7 @@ func WorkFor(p ServicePatch, status ServiceStatus, before, after Settings) Work 
 	if b.AutoScaling.ARN == after.AutoScaling.ARN {
 		b.AutoScaling = after.AutoScaling // the flags beside a revision change without the revision
 	}
+	b.remember(after)
 	switch {
 	case equal(b, after):
 		return WorkNothing
@@ -236,6 +243,16 @@ func WorkFor(p ServicePatch, status ServiceStatus, before, after Settings) Work 
 		return WorkRebuild
 	}
 	return WorkRestart
+}
+
+// remember takes over what settings only remember of how they were given, which changes nothing of the application.
+func (s *Settings) remember(from Settings) {
+	s.Observability.Given = from.Observability.Given
+	if s.Source.Image != nil && from.Source.Image != nil {
+		image := *s.Source.Image
+		image.Configured = from.Source.Image.Configured
+		s.Source.Image = &image
+	}
 }
 
 // equal compares by content; settings hold only plain data.

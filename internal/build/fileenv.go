@@ -1,11 +1,12 @@
 package build
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"slipway.dev/slipway/internal/apprunner"
 )
 
 // reservedPrefix begins the names that belong to the platform (§17).
@@ -40,8 +41,8 @@ func (r *reader) secrets(run section) variables {
 			r.fault(e.at(), key, "%s names PORT, which is reserved: PORT always holds run.network.port", key)
 			return false
 		}
-		if !secretReference(reference) {
-			r.fault(e.at(), key, "value-from of %s in %s is %s: allowed are %s", cut(name), key, shownReference(reference), referenceForms)
+		if _, err := apprunner.ParseSecretReference(reference); err != nil {
+			r.fault(e.at(), key, "value-from of %s in %s is %v", cut(name), key, err)
 			return false
 		}
 		return true
@@ -123,30 +124,4 @@ func (r *reader) variableName(at *token.Token, key, name string) bool {
 		return true
 	}
 	return false
-}
-
-const referenceForms = "a Secrets Manager secret ARN (optionally with :json-key:version-stage:version-id), an SSM parameter ARN, " +
-	"or the name of an SSM parameter"
-
-// shownReference shows a wrong reference, unless it may be a secret that was written in the place of its reference.
-func shownReference(text string) string {
-	switch {
-	case text == "":
-		return "empty"
-	case strings.HasPrefix(text, "arn:"):
-		return quoted(text)
-	}
-	return "neither an ARN nor a parameter name (it is not shown, in case it is the secret itself)"
-}
-
-var (
-	secretARN     = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*){0,3}$`)
-	parameterARN  = regexp.MustCompile(`^arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter/[A-Za-z0-9_./-]+$`)
-	parameterName = regexp.MustCompile(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`)
-)
-
-// secretReference tells whether text has one of the three forms of §17.
-func secretReference(text string) bool {
-	const longest = 2048
-	return len(text) <= longest && (secretARN.MatchString(text) || parameterARN.MatchString(text) || parameterName.MatchString(text))
 }

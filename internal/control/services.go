@@ -78,6 +78,9 @@ func settle(sc apprunner.Scope, present apprunner.Settings, p apprunner.ServiceP
 	if err != nil {
 		return next, err
 	}
+	if err := next.CheckSecretsOf(sc); err != nil {
+		return next, err
+	}
 	fresh := present.Source.Code == nil && present.Source.Image == nil
 	next.Source, err = autoDeployments(sc, fresh, next.Source, p.Source)
 	return next, err

@@ -26,7 +26,7 @@ func newSuffix() string { return rand.Text()[:suffixLength] }
 // locate takes the id of a request apart: a name in the caller's scope, or an ARN, which says itself where the secret is.
 func locate(sc apprunner.Scope, id string) (home apprunner.Scope, name string, isARN bool) {
 	parts := strings.SplitN(id, ":", 7)
-	if len(parts) != 7 || parts[0] != "arn" || parts[2] != "secretsmanager" || parts[5] != "secret" {
+	if len(parts) != 7 || parts[0] != "arn" || parts[1] != "aws" || parts[2] != "secretsmanager" || parts[5] != "secret" {
 		return sc, id, false
 	}
 	return apprunner.Scope{Region: parts[3], Account: parts[4]}, parts[6], true

@@ -105,7 +105,7 @@ func bare(name string) string { return strings.TrimPrefix(name, "/") }
 // the number or a label of a version.
 func Locate(sc apprunner.Scope, text string) (home apprunner.Scope, name, selector string) {
 	home, name = sc, text
-	if parts := strings.SplitN(text, ":", 6); len(parts) == 6 && parts[0] == "arn" && parts[2] == "ssm" && strings.HasPrefix(parts[5], "parameter/") {
+	if parts := strings.SplitN(text, ":", 6); len(parts) == 6 && parts[0] == "arn" && parts[1] == "aws" && parts[2] == "ssm" && strings.HasPrefix(parts[5], "parameter/") {
 		home, name = apprunner.Scope{Region: parts[3], Account: parts[4]}, parts[5][len("parameter"):]
 	}
 	name, selector, _ = strings.Cut(name, ":")
