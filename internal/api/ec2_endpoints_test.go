@@ -61,6 +61,7 @@ func TestEndpoints(t *testing.T) {
 		{"InvalidParameter", requests, "PrivateDnsEnabled=true"},
 		{"InvalidParameterValue", requests, `PolicyDocument={"Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`},
 		{"InvalidPolicyDocument", own, "PolicyDocument={"},
+		{"InvalidPolicyDocument", own, "PrivateDnsEnabled=false", `PolicyDocument={"Id":"` + strings.Repeat("x", 20480) + `","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}`},
 	} {
 		c.refused(t, tc[0], "CreateVpcEndpoint", append([]string{in}, tc[1:]...)...)
 	}

@@ -128,6 +128,9 @@ func serviceOf(region, name string) (string, error) {
 		WithHint("Those of this region are %s and %s.", ServiceName(region, ServiceAPI), ServiceName(region, ServiceRequests))
 }
 
+// maxPolicy is how long the policy of an endpoint may be, in bytes (EC2 quotas).
+const maxPolicy = 20480
+
 // policyFor holds a policy document against what the service takes: private services take none but the default one (§20.2).
 func policyFor(service, document string) (string, error) {
 	full := document == "" || sameJSON(document, FullAccess)
@@ -138,6 +141,8 @@ func policyFor(service, document string) (string, error) {
 		return "", nil
 	case full:
 		return FullAccess, nil
+	case len(document) > maxPolicy:
+		return "", apprunner.Errorf("InvalidPolicyDocument", "The policy document has %d characters; the most is %d.", len(document), maxPolicy)
 	case !json.Valid([]byte(document)):
 		return "", apprunner.Errorf("InvalidPolicyDocument", "The policy document is no valid JSON.")
 	}
