@@ -159,10 +159,14 @@ func (a *apiStory) conditions(t *testing.T) {
 	}
 }
 
-// killed: control finds its endpoints again.
+// killed: control finds its endpoints again, and so does its successor.
 func (a *apiStory) killed(t *testing.T) {
 	a.Reborn(t, "control", a.Kill(t, "control"))
 	a.becomes(t, "the API answers at the endpoint again", "", listServices...)
+	if out, err := a.Slipway("upgrade", "--data-dir", a.Dir, "--binary", copied(t)); err != nil {
+		t.Fatal(err, out)
+	}
+	a.becomes(t, "the API answers at the endpoint after an upgrade", "", listServices...)
 }
 
 func (a *apiStory) groups(t *testing.T) {
