@@ -200,7 +200,7 @@ func (x *exchange) logAccess(s *Server, f accessFormat, r *http.Request, w *reco
 	rec := newAccessRecord(f, r.Method, r.Host, r.RequestURI, r.Header.Get)
 	rec.Time, rec.Duration, rec.Upstream, rec.Protocol = start.UTC(), millis(time.Since(start)), millis(x.upstream), r.Proto
 	rec.ClientIP, _, _ = net.SplitHostPort(r.RemoteAddr)
-	rec.Status, rec.BytesIn, rec.BytesOut, rec.RequestID = w.status, x.body.n, w.n, x.id
+	rec.Status, rec.BytesIn, rec.BytesOut, rec.RequestID = w.status, x.body.received(), w.n, x.id
 	if version, ok := r.Context().Value(tlsVersionKey{}).(uint16); ok {
 		rec.TLS = tlsName(version)
 	} else if r.TLS != nil {

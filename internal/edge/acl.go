@@ -189,7 +189,7 @@ func (st *h2Stream) peekBody(n int) (body []byte, more bool, f *failure) {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	st.bodyBy = st.s.now() + st.s.limits.BodyRead
-	defer func() { st.bodyBy = 0 }()
+	defer st.onTime()
 	for len(st.in) < n && !st.recvClosed {
 		if err := st.bodyOver(); err != nil {
 			return nil, false, failSlowBody // or nobody is there to be told
@@ -216,6 +216,9 @@ func (v stdVisit) show(body int, _ bool) (*waf.Request, *failure) {
 	}
 	head, err := io.ReadAll(io.LimitReader(v.Body, int64(body)+1))
 	if err != nil {
+		if f := v.x.body.failed(); f != nil {
+			return r, f
+		}
 		return r, failBody
 	}
 	v.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(head), v.Body), Closer: v.Body}

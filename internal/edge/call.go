@@ -63,8 +63,8 @@ type bodySource interface {
 	copyBody(to *upstreamConn) error
 	// abortRead makes copyBody return soon.
 	abortRead()
-	// bePatient lets copyBody wait for more of the body for as long as it takes.
-	bePatient()
+	// ease asks for no more haste of who sends the body than that.
+	ease(to haste)
 }
 
 // outcome says what becomes of the client's connection, or of its stream.

@@ -131,6 +131,9 @@ func (x *call) fail(f *failure) outcome {
 
 // stream passes the rest of the request body on while the answer may come already.
 func (x *call) stream() {
+	if x.route.H2C && x.req.endless {
+		x.client.ease(hasteStall)
+	}
 	x.body.copied = make(chan error, 1)
 	go func(to *upstreamConn) {
 		err := x.client.copyBody(to)

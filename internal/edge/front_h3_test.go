@@ -150,6 +150,9 @@ func TestHTTP3HandOver(t *testing.T) {
 		t.Errorf("while both serve, of which the elder one reads the socket: %s, and it has had %d requests", got, h.edge.Status().Services[appARN].Requests)
 	}
 	check(t, h.client.Drain(t.Context()))
+	for !h.edge.h3.socket.given.Load() {
+		time.Sleep(time.Millisecond)
+	}
 	third := http3Client(t, h, h.edge.cfg.HTTP3.LocalAddr().String())
 	if got := ask(third, "/"); got != want || young.Status().Services[appARN].Requests != 1 {
 		t.Errorf("at the younger edge: %s; it has had %d requests", got, young.Status().Services[appARN].Requests)

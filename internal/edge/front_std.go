@@ -143,6 +143,7 @@ type exchange struct {
 	failure *failure
 	timer   *time.Timer
 	body    *countedBody
+	until   *deadlines
 	id      string
 	status  int // of the instance's answer; 0 while there is none
 	// upstream is how long the instance took to begin its answer.
@@ -168,34 +169,15 @@ type exchangeKey struct{}
 
 func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
-// countedBody tells whether and how much was read of a request's body: what was read cannot be sent again.
-type countedBody struct {
-	io.ReadCloser
-	n       int64
-	touched bool
-	err     error // why the client's body could not be read to its end
-}
-
-// Close does nothing: a retry may need the body yet, and net/http closes it when the request is over.
-func (b *countedBody) Close() error { return nil }
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	b.touched = true
-	n, err := b.ReadCloser.Read(p)
-	b.n += int64(n)
-	if err != nil && err != io.EOF {
-		b.err = err
-	}
-	return n, err
-}
-
 // ServeHTTP routes one request.
 func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	rec := &recorder{ResponseWriter: w}
+	until := &deadlines{control: http.NewResponseController(w)}
+	defer until.end()
+	rec := &recorder{ResponseWriter: w, deadlines: until, stall: f.edge.limits.ClientStall}
 	x := &exchange{service: f.edge.routing.lookupAt(endpointIn(r.Context()), r.Host), id: requestID(r.Header.Get("X-Request-Id"))}
-	body := &countedBody{ReadCloser: r.Body}
-	x.body = body
+	body := &countedBody{ReadCloser: r.Body, deadlines: until, limits: &f.edge.limits}
+	x.body, x.until = body, until
 	defer func() {
 		// The proxy panics to cut a connection whose answer has begun; that request is counted like every other.
 		f.edge.finish(x, r, rec, start)
@@ -232,9 +214,15 @@ func (f *stdFront) forward(w http.ResponseWriter, r *http.Request, x *exchange) 
 		return
 	}
 	defer func() { x.service.release(x.claim.backend, x.score()) }()
+	if x.claim.route.H2C && endless([]byte(r.Header.Get("Content-Type"))) {
+		x.body.ease()
+	}
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), exchangeKey{}, x))
 	defer cancel(nil)
-	x.timer = time.AfterFunc(x.claim.route.RequestTimeout, func() { cancel(failTimeout) })
+	x.timer = time.AfterFunc(x.claim.route.RequestTimeout, func() {
+		cancel(failTimeout)
+		x.until.write(longAgo) // who takes the answer slowly does not hold its place
+	})
 	defer x.timer.Stop()
 	f.proxy.ServeHTTP(w, r.WithContext(ctx))
 }
@@ -298,6 +286,7 @@ func rewrite(pr *httputil.ProxyRequest) {
 func (f *stdFront) modifyResponse(resp *http.Response) error {
 	x := exchangeOf(resp.Request.Context())
 	x.status = resp.StatusCode
+	x.body.ease()
 	x.stickStd(resp.Header, resp.Request)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		f.streamBody(resp, x)
@@ -386,9 +375,11 @@ func (f *stdFront) proxyFailed(w http.ResponseWriter, r *http.Request, err error
 	switch {
 	case cause == failTimeout:
 		x.failure = failTimeout
+	case x.body.failed() == failSlowBody: // which ends the context too
+		x.failure = failSlowBody
 	case cause != nil:
 		panic(http.ErrAbortHandler) // the client went away: nobody reads an answer
-	case x.body.err != nil:
+	case x.body.failed() != nil:
 		x.failure = failBody
 	case !errors.As(err, &x.failure):
 		x.failure = failBroken
@@ -413,40 +404,11 @@ func writeFailure(w http.ResponseWriter, r *http.Request, f *failure, id string)
 	io.WriteString(w, text)
 }
 
-// recorder notes what was answered.
-type recorder struct {
-	http.ResponseWriter
-	status int
-	n      int64
-}
-
-func (w *recorder) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		w.status = status
-		if h := w.Header(); h["Content-Type"] == nil {
-			h["Content-Type"] = nil // an answer without one is passed on without one, not with net/http's guess
-		}
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *recorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(p)
-	w.n += int64(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach Flush and Hijack.
-func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // finish counts a request and tells the access log.
 func (s *Server) finish(x *exchange, r *http.Request, w *recorder, start time.Time) {
 	took := time.Since(start)
 	if x.service != nil {
-		x.service.counters.done(w.status, took, x.body.n, w.n)
+		x.service.counters.done(w.status, took, x.body.received(), w.n)
 		if x.failure == failBusy {
 			x.service.counters.rejected.Add(1)
 		}

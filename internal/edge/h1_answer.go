@@ -2,6 +2,7 @@ package edge
 
 import (
 	"io"
+	"net/http"
 	"strconv"
 )
 
@@ -9,7 +10,17 @@ import (
 func (x *h1Exchange) passInterim() bool {
 	x.out = x.appendAnswerHead(x.out[:0], passInterim)
 	x.out = append(x.out, "\r\n"...)
-	_, err := x.c.nc.Write(x.out)
+	c := x.c
+	if x.ans.status == http.StatusContinue {
+		c.giveLeave()
+	}
+	due := x.due
+	if due == 0 {
+		due = forever // the web ACL wants to see the body: there is no instance yet
+	}
+	c.enter(phaseSend, min(due, c.s.now()+c.s.limits.ClientStall), x.conn)
+	_, err := c.nc.Write(x.out)
+	c.enter(phaseWait, x.due, x.conn)
 	return err == nil
 }
 

@@ -15,11 +15,15 @@ const smallBody = 64 << 10
 type bodyReader struct {
 	left   int64 // bytes to come, of a body with a length
 	chunks chunkScanner
+	pace   pace
 }
 
 // takeBody reads a small body into the buffer and begins with a large one.
 func (x *h1Exchange) takeBody() *failure {
 	b := &x.from
+	if x.req.expect {
+		x.c.expectLeave()
+	}
 	switch {
 	case x.req.chunked:
 		b.chunks = chunkScanner{request: true}
@@ -87,21 +91,12 @@ func (x *h1Exchange) copyBody(to *upstreamConn) error {
 	c, b := x.c, &x.from
 	for {
 		if x.req.chunked && b.chunks.state == chunkDone || !x.req.chunked && b.left == 0 {
-			c.cc.Conn.SetReadDeadline(time.Time{})
+			c.disarmRead()
 			return nil
 		}
 		if c.r == c.w {
-			c.r, c.w = 0, 0
-			if len(c.in) < answerBuffer {
-				c.in = make([]byte, answerBuffer) // the head's slices keep the old one
-			}
-			c.armRead()
-			n, err := c.nc.Read(c.in)
-			if c.w = n; n == 0 {
-				if c.unwanted() {
-					return errBodyUnwanted
-				}
-				return errors.Join(failBody, err)
+			if err := x.readMore(); err != nil {
+				return err
 			}
 		}
 		piece, f := x.takePiece()
@@ -112,6 +107,29 @@ func (x *h1Exchange) copyBody(to *upstreamConn) error {
 			return f
 		}
 	}
+}
+
+// readMore waits for more of the body.
+func (x *h1Exchange) readMore() error {
+	c, b := x.c, &x.from
+	c.r, c.w = 0, 0
+	if len(c.in) < answerBuffer {
+		c.in = make([]byte, answerBuffer) // the head's slices keep the old one
+	}
+	asked := time.Now()
+	counts := c.armRead(asked, &b.pace, x.body.received > 0)
+	n, err := c.nc.Read(c.in)
+	c.w = n
+	if counts {
+		b.pace.took(time.Since(asked), n, &c.s.limits)
+	}
+	switch {
+	case n > 0:
+		return nil
+	case c.unwanted():
+		return errBodyUnwanted
+	}
+	return errors.Join(failBody, err)
 }
 
 // takePiece takes what belongs to the body off the buffer.
@@ -151,5 +169,5 @@ func (x *h1Exchange) skipBody() bool {
 // abortRead stops copyBody.
 func (x *h1Exchange) abortRead() { x.c.abortRead() }
 
-// bePatient lets copyBody wait.
-func (x *h1Exchange) bePatient() { x.c.bePatient() }
+// ease lets copyBody wait longer.
+func (x *h1Exchange) ease(to haste) { x.c.ease(to) }

@@ -23,8 +23,7 @@ type h1Conn struct {
 	r, w int
 
 	clock
-	aborted bool          // the rest of the request body is not wanted; under the clock's lock
-	patient bool          // the rest of it may take its time; under the clock's lock
+	taking  taking        // of the request body; under the clock's lock
 	idleBy  time.Duration // when the present time between two requests is over; 0: not begun
 	parking bool          // the reader is to park; under the clock's lock, like the two that follow
 	parked  bool
@@ -90,7 +89,7 @@ func (c *h1Conn) begin(now time.Duration) {
 	c.mu.Lock()
 	c.idleBy = 0
 	c.stay()
-	c.phase, c.due, c.began, c.begun, c.patient = phaseWait, 0, now, false, false
+	c.phase, c.due, c.began, c.begun, c.taking = phaseWait, 0, now, false, taking{}
 	if c.expired != nil {
 		c.expired = nil
 		c.cc.Conn.SetReadDeadline(time.Time{})
@@ -194,6 +193,16 @@ func (c *h1Conn) expire(f *failure) {
 	}
 }
 
+// restart forgets that the time was over, so that the failure can be told.
+func (c *h1Conn) restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.expired != nil && c.begun { // with an interim answer
+		c.cc.Conn.SetWriteDeadline(time.Time{})
+	}
+	c.expired = nil
+}
+
 // stay calls parking off: the client has said something; under the lock.
 func (c *h1Conn) stay() {
 	if c.parking {
@@ -234,40 +243,6 @@ func (c *h1Conn) resume() {
 		c.in = lendIn()
 		c.serve()
 	}()
-}
-
-// armRead gives the next read of a request body its time, unless nobody wants the body any more.
-func (c *h1Conn) armRead() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.expired == nil && !c.aborted && !c.patient {
-		c.cc.Conn.SetReadDeadline(time.Now().Add(c.s.limits.ClientStall))
-	}
-}
-
-// abortRead wakes who reads the rest of a request body.
-func (c *h1Conn) abortRead() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.aborted = true
-	c.cc.Conn.SetReadDeadline(longAgo)
-}
-
-// bePatient gives the reads of a request body all the time they need.
-func (c *h1Conn) bePatient() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.patient = true
-	if c.expired == nil && !c.aborted {
-		c.cc.Conn.SetReadDeadline(time.Time{})
-	}
-}
-
-// unwanted tells whether the rest of the request body is not wanted.
-func (c *h1Conn) unwanted() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.aborted
 }
 
 // linger closes so that the client gets the whole answer: what it still sends is read for a while, for a connection that is

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"io"
+	"net/http"
 	"strconv"
 )
 
@@ -51,6 +52,11 @@ func (st *h2Stream) passInterim() bool {
 	defer c.mu.Unlock()
 	if st.lost() {
 		return false
+	}
+	if st.ans.status == http.StatusContinue {
+		st.expecting = false
+	} else if c.waiting() > highWater {
+		return true // who takes nothing needs no hints
 	}
 	c.put(st.appendHead(c.output(), passInterim, false))
 	return true

@@ -117,6 +117,7 @@ func (st *h2Stream) takeData(f *frame, size int) error {
 	}
 	st.recvWindow -= size
 	st.in = append(st.in, f.payload...)
+	st.expecting = false
 	st.recvClosed = ended
 	st.consumed(size - len(f.payload))
 	st.cond.Broadcast()

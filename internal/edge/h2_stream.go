@@ -44,7 +44,9 @@ type h2Stream struct {
 	starving   bool          // waits for room
 	hungry     time.Duration // waits for the body since; 0: does not
 	stalled    bool          // the body did not come
-	patient    bool          // it may take its time
+	pace       pace          // of the body
+	haste      haste
+	expecting  bool          // the client waits to be told to go on
 	bodyBy     time.Duration // when a small body has to be there; 0: no more
 	end        chan struct{} // closed with reset; nil unless asked for
 }
@@ -173,7 +175,7 @@ func (st *h2Stream) waitEnd() <-chan struct{} {
 
 // watch looks at the times of the stream; under the connection's lock.
 func (st *h2Stream) watch(now time.Duration) {
-	late := st.hungry > 0 && now-st.hungry > st.s.limits.ClientStall && !st.patient || st.bodyBy > 0 && now > st.bodyBy
+	late := st.hungry > 0 && st.overdue(now) || st.bodyBy > 0 && now > st.bodyBy
 	if late && !st.stalled {
 		st.stalled = true
 		st.cond.Broadcast()
@@ -189,10 +191,25 @@ func (st *h2Stream) watch(now time.Duration) {
 	}
 }
 
+// overdue tells whether the body was waited for too long. A client that may send nothing is not to blame: because it was not told to go on,
+// or because other streams have filled the connection, and their instances take their time. Under the connection's lock.
+func (st *h2Stream) overdue(now time.Duration) bool {
+	if st.expecting || st.c.recvWindow < maxFrame {
+		st.hungry = now
+		return false
+	}
+	left := st.s.limits.ClientStall
+	if st.bodyBy == 0 {
+		left = st.pace.left(st.haste, &st.s.limits)
+	}
+	return now-st.hungry > left
+}
+
 // awaitBody waits until more of the request body is there, or will never be; under the lock, which it gives up meanwhile.
 func (st *h2Stream) awaitBody() {
 	st.hungry = st.s.now()
 	st.cond.Wait()
+	st.pace.took(st.s.now()-st.hungry, len(st.in), &st.s.limits)
 	st.hungry = 0
 }
 
@@ -214,8 +231,9 @@ func (st *h2Stream) takeBody() *failure {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	whole := st.req.length >= 0 && st.req.length <= smallBody && !st.req.expect
+	st.expecting = st.req.expect && st.got == 0
 	st.bodyBy = st.start + st.s.limits.BodyRead
-	defer func() { st.bodyBy = 0 }()
+	defer st.onTime()
 	for whole && !st.recvClosed {
 		if err := st.bodyOver(); err != nil {
 			return failSlowBody // or nobody is there to be told
@@ -224,6 +242,9 @@ func (st *h2Stream) takeBody() *failure {
 	}
 	return nil
 }
+
+// onTime ends the wait for a small body, or for the beginning of one; under the lock.
+func (st *h2Stream) onTime() { st.bodyBy, st.pace = 0, pace{} }
 
 // appendBody appends what is there of the body.
 func (st *h2Stream) appendBody(b []byte) ([]byte, *failure) {
@@ -298,11 +319,14 @@ func (st *h2Stream) abortRead() {
 	st.cond.Broadcast()
 }
 
-// bePatient lets copyBody wait for as long as it takes.
-func (st *h2Stream) bePatient() {
+// ease asks for no more haste than that from now on.
+func (st *h2Stream) ease(to haste) {
 	st.c.mu.Lock()
-	st.patient = true
-	st.c.mu.Unlock()
+	defer st.c.mu.Unlock()
+	st.haste = max(st.haste, to)
+	if st.hungry > 0 {
+		st.hungry = st.s.now()
+	}
 }
 
 // small returns a buffer to be used again, emptied, unless it has grown large.

@@ -66,13 +66,13 @@ func (p *h2cPool) reserve(ctx context.Context, t *http.Transport, address string
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Reserve(); err != nil {
+	first.wait(ctx)
+	if err = c.Reserve(); first.older() {
+		err = failNotH2C // which is why there is no room
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
-	}
-	if first.wait(ctx); first.older() {
-		c.Close()
-		return nil, failNotH2C
 	}
 	p.mu.Lock()
 	p.conns = append(p.conns, c)

@@ -33,6 +33,10 @@ type Limits struct {
 	// BodyRead is how long a request body of up to 64 KB, which is read before an instance is asked, may take in all; then 408. Larger
 	// ones count against the time of the request.
 	BodyRead time.Duration
+	// BodyRate is the fewest bytes a second of a larger request body while an instance waits for it and has not begun to answer; then 408.
+	BodyRate int
+	// BodyGrace is how long such a body may be slower, in all; what comes faster makes up for it.
+	BodyGrace time.Duration
 	// Linger is how long the rest of an unwanted request body is read, so that the client sees the answer and not a reset.
 	Linger time.Duration
 	// Connect is how long an instance may take to accept a connection.
@@ -98,6 +102,8 @@ func rows() []row {
 		{"park", func(l *Limits) any { return &l.Park }, time.Second},
 		{"client-stall", func(l *Limits) any { return &l.ClientStall }, 30 * time.Second},
 		{"body-read", func(l *Limits) any { return &l.BodyRead }, 60 * time.Second},
+		{"body-rate", func(l *Limits) any { return &l.BodyRate }, 500},
+		{"body-grace", func(l *Limits) any { return &l.BodyGrace }, 20 * time.Second},
 		{"linger", func(l *Limits) any { return &l.Linger }, time.Second},
 		{"connect", func(l *Limits) any { return &l.Connect }, 3 * time.Second},
 		{"upstream-idle", func(l *Limits) any { return &l.UpstreamIdle }, 4 * time.Second},

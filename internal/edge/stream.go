@@ -67,10 +67,13 @@ func endless(contentType []byte) bool {
 // passAnswer passes the final answer on.
 func (x *call) passAnswer() outcome {
 	if !x.ans.endless {
+		if x.body.streaming {
+			x.client.ease(hasteStall)
+		}
 		return x.client.pass()
 	}
 	x.due = forever
-	x.client.bePatient()
+	x.client.ease(hasteNone)
 	x.s.longLives.add(x)
 	defer x.s.longLives.remove(x)
 	return x.client.pass()

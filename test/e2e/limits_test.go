@@ -21,7 +21,7 @@ import (
 )
 
 // tight are limits that a test can reach.
-const tight = "handshake=1s head-read=1s head-bytes=4096 headers=20 target-bytes=512 body-read=1s client-stall=1s client-idle=1s " +
+const tight = "handshake=1s head-read=1s head-bytes=4096 headers=20 target-bytes=512 body-read=1s body-grace=1s client-stall=1s client-idle=1s " +
 	"streams-per-conn=3 stream-resets=10 control-frames=20 queue-wait=1s queue-length=2 " +
 	"conns=60 conns-per-address=40 conns-per-service=15 tunnel-drain=1s drain=2s"
 
@@ -43,6 +43,7 @@ func TestEdgeLimits(t *testing.T) {
 		{"target-bytes", "GET /" + strings.Repeat("x", 512) + " HTTP/1.1\r\nHost: HOST\r\n\r\n", 0, "414"},
 		{"body-read", "POST /request HTTP/1.1\r\nHost: HOST\r\nContent-Length: 100\r\n\r\n", 300 * time.Millisecond, "408"},
 		{"client-stall", "POST /request HTTP/1.1\r\nHost: HOST\r\nContent-Length: 100000\r\n\r\nx", 0, "408"},
+		{"body-rate", "POST /request HTTP/1.1\r\nHost: HOST\r\nContent-Length: 100000\r\n\r\n", 300 * time.Millisecond, "408"},
 		{"client-idle", "", 0, "closed"},
 	} {
 		t.Run(c.limit, func(t *testing.T) {
