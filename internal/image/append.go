@@ -115,11 +115,11 @@ func (s *Store) baseParts(ctx context.Context, base Image, held *lease) (parts, 
 	for _, id := range needs.Layers {
 		held.add(layerKey(id))
 	}
-	m, cfg, err := s.loadImage(base.Digest)
+	m, cfg, err := s.loadImage(s.common, base.Digest)
 	if err != nil {
 		return parts{}, err
 	}
-	config, err := s.readBlob(m.Config.Digest, maxConfig)
+	config, err := s.common.read(m.Config.Digest, maxConfig)
 	if err != nil {
 		return parts{}, err
 	}
@@ -171,7 +171,7 @@ func (s *Store) storeLayer(ctx context.Context, layerTar io.Reader, held *lease,
 		diffID = sumDigest(diff)
 	}
 	held.add(digest, layerKey(diffID))
-	if _, err := blob.commitSoon(ctx); err != nil {
+	if _, err := s.commitSoon(ctx, blob); err != nil {
 		return descriptor{}, "", err
 	}
 	if !s.hasLayer(diffID) {
@@ -230,7 +230,7 @@ func (s *Store) Publish(ctx context.Context, scope apprunner.Scope, repository, 
 		return err
 	}
 	held.add(needs.Blobs...)
-	body, err := s.readBlob(digest, maxManifest)
+	body, err := s.common.read(digest, maxManifest)
 	if err != nil {
 		return err
 	}

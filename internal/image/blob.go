@@ -31,30 +31,35 @@ func sumDigest(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum
 
 func digestHex(d string) string { return strings.TrimPrefix(d, "sha256:") }
 
-func (s *Store) blobPath(digest string) string {
-	return filepath.Join(s.dir, "blobs", "sha256", digestHex(digest))
+// shelf is a directory of blobs by digest, with the key they are encrypted with.
+type shelf struct {
+	dir    string
+	sealer *sealer
 }
 
-// hasBlob reports the size of a blob that is here. The caller holds a lease on it.
-func (s *Store) hasBlob(digest string) (size int64, found bool) {
-	info, err := os.Stat(s.blobPath(digest))
-	if err != nil {
-		return 0, false
-	}
-	return info.Size(), true
+func (h shelf) path(digest string) string { return filepath.Join(h.dir, digestHex(digest)) }
+
+// has tells whether a blob is here. The caller holds a lease on it.
+func (h shelf) has(digest string) bool {
+	_, err := os.Stat(h.path(digest))
+	return err == nil
 }
 
-func (s *Store) openBlob(digest string) (*os.File, error) {
-	f, err := os.Open(s.blobPath(digest))
+func (h shelf) open(digest string) (*content, error) {
+	f, err := os.Open(h.path(digest))
 	if err != nil {
 		return nil, fmt.Errorf("open blob %s: %w", digest, err)
 	}
-	return f, nil
+	c, err := h.sealer.open(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open blob %s: %w", digest, err), f.Close())
+	}
+	return c, nil
 }
 
-// readBlob reads a small blob (a manifest or config) whole.
-func (s *Store) readBlob(digest string, limit int64) ([]byte, error) {
-	f, err := s.openBlob(digest)
+// read reads a small blob (a manifest or config) whole.
+func (h shelf) read(digest string, limit int64) ([]byte, error) {
+	f, err := h.open(digest)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +75,28 @@ func (s *Store) readBlob(digest string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read blob %s: %w", digest, errDigest)
 	}
 	return content, nil
+}
+
+// newWriter begins a blob in a temporary directory, which must be on the shelf's file system.
+func (h shelf) newWriter(tmp string, limit int64) (*blobWriter, error) {
+	f, err := os.CreateTemp(tmp, "blob-")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary file: %w", err)
+	}
+	c, err := h.sealer.create(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return &blobWriter{shelf: h, limit: limit, file: c, hash: sha256.New()}, nil
+}
+
+// adopt makes a finished, synced and verified file the blob of that digest.
+func (h shelf) adopt(file, digest string) error {
+	path := h.path(digest)
+	if err := os.Rename(file, path); err != nil {
+		return fmt.Errorf("name blob %s: %w", digest, err)
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // writeBlob stores small content under its digest.
@@ -95,29 +122,28 @@ func (s *Store) writeBlobSoon(ctx context.Context, content []byte) (digest strin
 	if _, err := w.Write(content); err != nil {
 		return "", err
 	}
-	return w.commitSoon(ctx)
+	return s.commitSoon(ctx, w)
 }
 
 // blobWriter takes the bytes of a blob, hashing them on the way. What was not committed leaves nothing behind.
 type blobWriter struct {
-	store *Store
-	file  *os.File
+	shelf shelf
+	limit int64
+	file  *content
 	hash  hash.Hash
 	size  int64
 }
 
+func (w *blobWriter) name() string { return w.file.file.Name() }
+
 func (s *Store) newBlobWriter() (*blobWriter, error) {
-	f, err := os.CreateTemp(s.tmpDir(), "blob-")
-	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
-	}
-	return &blobWriter{store: s, file: f, hash: sha256.New()}, nil
+	return s.common.newWriter(s.tmpDir(), s.limits.BlobBytes)
 }
 
 // Write appends to the blob; it fails when the blob grows beyond the limit.
 func (w *blobWriter) Write(p []byte) (int, error) {
-	if w.size+int64(len(p)) > w.store.limits.BlobBytes {
-		return 0, tooLarge("a blob", w.store.limits.BlobBytes)
+	if w.size+int64(len(p)) > w.limit {
+		return 0, tooLarge("a blob", w.limit)
 	}
 	n, err := w.file.Write(p)
 	w.hash.Write(p[:n])
@@ -140,35 +166,17 @@ func (w *blobWriter) commit(want string) (digest string, err error) {
 	if want != "" && digest != want {
 		return "", fmt.Errorf("%w: it should be %s and is %s", errDigest, want, digest)
 	}
-	err = errors.Join(w.file.Sync(), w.file.Close())
+	err = errors.Join(w.file.file.Sync(), w.file.Close())
 	if err != nil {
 		return "", diskFull(fmt.Errorf("write blob %s: %w", digest, err))
 	}
-	return digest, w.store.adoptBlob(w.file.Name(), digest)
-}
-
-// commitSoon is commit without waiting for the disk, for content this machine made itself.
-func (w *blobWriter) commitSoon(ctx context.Context) (digest string, err error) {
-	digest = sumDigest(w.hash)
-	if err := w.file.Close(); err != nil {
-		return "", diskFull(fmt.Errorf("write blob %s: %w", digest, err))
-	}
-	return digest, w.store.adoptSoon(ctx, w.file.Name(), digest)
+	return digest, w.shelf.adopt(w.name(), digest)
 }
 
 // abort removes what was written, unless it was committed.
 func (w *blobWriter) abort() {
 	w.file.Close()
-	os.Remove(w.file.Name()) // after a commit the name is gone already
-}
-
-// adoptBlob makes a finished, synced and verified file the blob of that digest.
-func (s *Store) adoptBlob(file, digest string) error {
-	path := s.blobPath(digest)
-	if err := os.Rename(file, path); err != nil {
-		return fmt.Errorf("name blob %s: %w", digest, err)
-	}
-	return syncDir(filepath.Dir(path))
+	os.Remove(w.name()) // after a commit the name is gone already
 }
 
 func syncDir(dir string) error {

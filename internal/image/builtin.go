@@ -74,12 +74,12 @@ func (b *builtin) manifest(ctx context.Context, version string) ([]byte, string,
 	if err != nil {
 		return nil, "", err
 	}
-	body, err := b.store.readBlob(row.digest, maxManifest)
+	body, err := b.store.common.read(row.digest, maxManifest)
 	return body, row.mediaType, err
 }
 
 func (b *builtin) blob(_ context.Context, d descriptor) error {
-	if _, here := b.store.hasBlob(d.Digest); !here {
+	if !b.store.common.has(d.Digest) {
 		return notThere(CodeLayersNotFound, "The layer %s of an image in the repository '%s' is not in the registry", d.Digest, b.name)
 	}
 	return nil

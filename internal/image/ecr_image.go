@@ -277,7 +277,7 @@ func (s *Store) BatchGetImage(ctx context.Context, scope apprunner.Scope, reposi
 	for i := range images {
 		var body []byte
 		if err == nil {
-			body, err = s.readBlob(images[i].ID.Digest, maxManifest)
+			body, err = s.common.read(images[i].ID.Digest, maxManifest)
 			images[i].Manifest = string(body)
 		}
 	}

@@ -26,11 +26,11 @@ func (s *Store) GC(ctx context.Context) error {
 	if err := s.forgetUnused(ctx); err != nil {
 		return fmt.Errorf("collect images: %w", err)
 	}
-	blobs, layers, err := s.mark(ctx)
+	blobs, layers, sealed, err := s.mark(ctx)
 	if err != nil {
 		return fmt.Errorf("collect images: mark: %w", err)
 	}
-	err = errors.Join(s.sweepBlobs(ctx, blobs), s.sweepLayers(ctx, layers))
+	err = errors.Join(s.sweepBlobs(ctx, blobs), s.sweepLayers(ctx, layers), s.sweepVaults(ctx, sealed))
 	if err != nil {
 		return fmt.Errorf("collect images: %w", err)
 	}
@@ -53,9 +53,9 @@ func (s *Store) forgetUnused(ctx context.Context) error {
 	})
 }
 
-// mark reads what is referred to, by digest.
-func (s *Store) mark(ctx context.Context) (blobs, layers map[string]bool, err error) {
-	blobs, layers = map[string]bool{}, map[string]bool{}
+// mark reads what is referred to, by digest; sealed are the blobs in vaults, by owner.
+func (s *Store) mark(ctx context.Context) (blobs, layers map[string]bool, sealed map[string]map[string]bool, err error) {
+	blobs, layers, sealed = map[string]bool{}, map[string]bool{}, map[string]map[string]bool{}
 	err = s.db.View(ctx, func(tx *store.Tx) error {
 		for _, query := range []string{`SELECT digest FROM image_blobs`, `SELECT digest FROM image_manifests`} {
 			err := tx.Each(query, nil, func(row store.Row) error {
@@ -67,6 +67,9 @@ func (s *Store) mark(ctx context.Context) (blobs, layers map[string]bool, err er
 			if err != nil {
 				return err
 			}
+		}
+		if err := sealedMarks(tx, sealed, layers); err != nil {
+			return err
 		}
 		return tx.Each(`SELECT refs FROM image_images`, nil, func(row store.Row) error {
 			var body string
@@ -83,7 +86,7 @@ func (s *Store) mark(ctx context.Context) (blobs, layers map[string]bool, err er
 			return err
 		})
 	})
-	return blobs, layers, err
+	return blobs, layers, sealed, err
 }
 
 func (s *Store) sweepBlobs(ctx context.Context, marked map[string]bool) error {
@@ -96,7 +99,7 @@ func (s *Store) sweepBlobs(ctx context.Context, marked map[string]bool) error {
 		if marked[digest] {
 			continue
 		}
-		if err := errors.Join(ctx.Err(), s.leases.sweep(digest, func() error { return os.Remove(s.blobPath(digest)) })); err != nil {
+		if err := errors.Join(ctx.Err(), s.leases.sweep(digest, func() error { return os.Remove(s.common.path(digest)) })); err != nil {
 			return err
 		}
 	}

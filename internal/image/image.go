@@ -46,21 +46,26 @@ func (s *Store) Get(ctx context.Context, digest string) (Image, error) {
 		return Image{}, err
 	}
 	held.add(needs.Blobs...)
-	m, cfg, err := s.loadImage(digest)
+	return s.unpacked(ctx, s.common, digest, held)
+}
+
+// unpacked assembles an image whose blobs are on a shelf, and unpacks what is not.
+func (s *Store) unpacked(ctx context.Context, from shelf, digest string, held *lease) (Image, error) {
+	m, cfg, err := s.loadImage(from, digest)
 	if err != nil {
 		return Image{}, fmt.Errorf("get image %s: %w", digest, err)
 	}
 	for i, id := range cfg.RootFS.DiffIDs {
 		held.add(layerKey(id))
-		if err := s.unpackLayer(ctx, m.Layers[i].Digest, id); err != nil {
+		if err := s.unpackLayer(ctx, from, m.Layers[i].Digest, id); err != nil {
 			return Image{}, fmt.Errorf("get image %s: %w", digest, err)
 		}
 	}
 	return s.assemble(digest, m, cfg), nil
 }
 
-func (s *Store) loadImage(digest string) (manifest, configFile, error) {
-	body, err := s.readBlob(digest, maxManifest)
+func (s *Store) loadImage(from shelf, digest string) (manifest, configFile, error) {
+	body, err := from.read(digest, maxManifest)
 	if err != nil {
 		return manifest{}, configFile{}, err
 	}
@@ -71,7 +76,7 @@ func (s *Store) loadImage(digest string) (manifest, configFile, error) {
 	if m.index() {
 		return manifest{}, configFile{}, refuse("%s is an index, not an image", digest)
 	}
-	cfg, err := s.loadConfig(m)
+	cfg, err := s.loadConfig(from, m)
 	return m, cfg, err
 }
 
@@ -158,11 +163,9 @@ const releaseGrace = 2 * time.Minute
 // Unpin lets an owner's images go: those named, or all of them. What nobody pins then is removed two minutes later, or after
 // Config.KeepUnused if that is less.
 func (s *Store) Unpin(ctx context.Context, owner string, digests ...string) error {
-	now := s.now()
-	used := store.Micros(now.Add(min(releaseGrace, s.cfg.KeepUnused) - s.cfg.KeepUnused))
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
 		if len(digests) == 0 {
-			if err := tx.Each(`SELECT digest FROM image_pins WHERE owner = $1`, []any{owner}, scanStrings(&digests)); err != nil {
+			if err := tx.Each(`SELECT digest FROM image_pins WHERE owner = $1 UNION SELECT digest FROM image_sealed WHERE owner = $1`, []any{owner}, scanStrings(&digests)); err != nil {
 				return err
 			}
 		}
@@ -170,18 +173,24 @@ func (s *Store) Unpin(ctx context.Context, owner string, digests ...string) erro
 			if err := tx.Exec(`DELETE FROM image_pins WHERE owner = $1 AND digest = $2`, owner, d); err != nil {
 				return err
 			}
-			if err := tx.Exec(`UPDATE image_images SET used_us = $1 WHERE digest = $2
-				AND NOT EXISTS (SELECT 1 FROM image_pins WHERE image_pins.digest = image_images.digest)`, used, d); err != nil {
+			if err := s.letGo(tx, d); err != nil {
 				return err
 			}
 		}
-		return nil
+		return unseal(tx, owner, digests)
 	})
 	if err != nil {
 		return fmt.Errorf("unpin images of %s: %w", owner, err)
 	}
 	s.poke(s.released)
 	return nil
+}
+
+// letGo has an image that nobody pins collected soon.
+func (s *Store) letGo(tx *store.Tx, digest string) error {
+	used := store.Micros(s.now().Add(min(releaseGrace, s.cfg.KeepUnused) - s.cfg.KeepUnused))
+	return tx.Exec(`UPDATE image_images SET used_us = $1 WHERE digest = $2
+		AND NOT EXISTS (SELECT 1 FROM image_pins WHERE image_pins.digest = image_images.digest)`, used, digest)
 }
 
 // Images lists the digests of all images on this machine, in order.

@@ -62,7 +62,7 @@ func (w *world) open(t testing.TB, change ...func(*image.Config)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	cfg := image.Config{Dir: w.dir, DB: db, Scope: scope, Architecture: arch, Authorize: w.authorize, Now: w.clock}
+	cfg := image.Config{Dir: w.dir, DB: db, Scope: scope, Architecture: arch, Authorize: w.authorize, Now: w.clock, Keys: newKeyring(t, db)}
 	for _, c := range change {
 		c(&cfg)
 	}

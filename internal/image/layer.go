@@ -31,7 +31,7 @@ func (s *Store) hasLayer(diffID string) bool {
 }
 
 // unpackLayer makes the tree of a layer out of its blob, once however many ask. The caller holds leases on both.
-func (s *Store) unpackLayer(ctx context.Context, blob, diffID string) error {
+func (s *Store) unpackLayer(ctx context.Context, from shelf, blob, diffID string) error {
 	if s.hasLayer(diffID) {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (s *Store) unpackLayer(ctx context.Context, blob, diffID string) error {
 		// The flight may outlive the caller whose leases protect it.
 		held := s.leases.take(layerKey(diffID), blob)
 		defer held.release()
-		f, err := s.openBlob(blob)
+		f, err := from.open(blob)
 		if err != nil {
 			return err
 		}

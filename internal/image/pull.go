@@ -139,7 +139,7 @@ func (s *Store) fetchManifest(ctx context.Context, src source, r Reference, held
 		}
 		digest := digestOf(body)
 		held.add(digest)
-		if _, here := s.hasBlob(digest); !here {
+		if !s.common.has(digest) {
 			if _, err := s.writeBlob(body); err != nil {
 				return foundManifest{}, err
 			}
@@ -171,7 +171,7 @@ func (s *Store) fetchConfig(ctx context.Context, src source, r Reference, held *
 	if err := src.blob(ctx, *m.Config); err != nil {
 		return configFile{}, err
 	}
-	cfg, err := s.loadConfig(m)
+	cfg, err := s.loadConfig(s.common, m)
 	if err != nil {
 		return configFile{}, err
 	}
@@ -185,8 +185,8 @@ func (s *Store) fetchConfig(ctx context.Context, src source, r Reference, held *
 }
 
 // loadConfig reads the configuration a manifest names and checks that the two fit.
-func (s *Store) loadConfig(m manifest) (configFile, error) {
-	body, err := s.readBlob(m.Config.Digest, maxConfig)
+func (s *Store) loadConfig(from shelf, m manifest) (configFile, error) {
+	body, err := from.read(m.Config.Digest, maxConfig)
 	if err != nil {
 		return configFile{}, err
 	}
@@ -209,7 +209,7 @@ func (s *Store) fetchLayers(ctx context.Context, src source, held *lease, layers
 			if err := src.blob(ctx, l); err != nil {
 				return err
 			}
-			return s.unpackLayer(ctx, l.Digest, diffIDs[i])
+			return s.unpackLayer(ctx, s.common, l.Digest, diffIDs[i])
 		})
 	}
 	return group.Wait()

@@ -49,7 +49,7 @@ func (s *Store) pushManifest(ctx context.Context, repo Repository, body []byte, 
 	digest = digestOf(body)
 	held := s.leases.take(digest)
 	defer held.release()
-	if _, here := s.hasBlob(digest); !here {
+	if !s.common.has(digest) {
 		if _, err := s.writeBlob(body); err != nil {
 			return "", manifest{}, err
 		}

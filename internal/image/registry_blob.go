@@ -23,7 +23,7 @@ func (g *registry) getBlob(w http.ResponseWriter, r *http.Request, c *call) erro
 	if err := g.useBlob(r, c); err != nil {
 		return err
 	}
-	f, err := g.openBlob(c.ref)
+	f, err := g.common.open(c.ref)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (g *registry) getManifest(w http.ResponseWriter, r *http.Request, c *call) 
 	if err != nil {
 		return err
 	}
-	body, err := g.readBlob(row.digest, maxManifest)
+	body, err := g.common.read(row.digest, maxManifest)
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (g *registry) listReferrers(w http.ResponseWriter, r *http.Request, c *call
 	}
 	list := manifest{SchemaVersion: 2, MediaType: mediaOCIIndex, Manifests: []descriptor{}}
 	for _, row := range rows {
-		body, err := g.readBlob(row.digest, maxManifest)
+		body, err := g.common.read(row.digest, maxManifest)
 		if err != nil {
 			return err
 		}

@@ -166,7 +166,7 @@ func (r *remote) blob(ctx context.Context, d descriptor) error {
 	if d.Size > r.store.limits.BlobBytes {
 		return tooLarge("blob "+d.Digest, r.store.limits.BlobBytes)
 	}
-	if _, here := r.store.hasBlob(d.Digest); here {
+	if r.store.common.has(d.Digest) {
 		return nil
 	}
 	key := "blob/" + r.registry.RegistryStr() + "/" + r.repository + "@" + d.Digest

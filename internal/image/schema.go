@@ -84,4 +84,11 @@ var migrations = []string{
 		digest TEXT NOT NULL PRIMARY KEY,
 		boot_id TEXT NOT NULL
 	)`,
+	// Images of an owner in its vault; refs as in image_images.
+	`CREATE TABLE image_sealed (
+		owner TEXT NOT NULL,
+		digest TEXT NOT NULL,
+		refs TEXT NOT NULL,
+		PRIMARY KEY (owner, digest)
+	)`,
 }

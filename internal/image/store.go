@@ -37,6 +37,8 @@ type Config struct {
 	// PullThrough fetches what the built-in registry lacks, by prefix of the repository name, like ECR's rules of that name.
 	PullThrough map[string]Upstream
 
+	// Keys encrypt content on disk; nil leaves it as it is.
+	Keys Keyring
 	// Authorize answers whether a principal may do something; nil refuses every request to the registry.
 	Authorize func(context.Context, Access) error
 
@@ -77,6 +79,7 @@ type Access struct {
 type Store struct {
 	cfg     Config
 	dir     string
+	common  shelf // what is kept for nobody in particular: of the registry, of images pulled and built
 	db      *store.DB
 	limits  Limits
 	log     *slog.Logger
@@ -152,12 +155,16 @@ func (s *Store) prepare(ctx context.Context) error {
 		return fmt.Errorf("sweep temporary files: %w", err)
 	}
 	// 0700: layers hold other people's setuid programs, owned by root.
-	for _, sub := range []string{"", "blobs/sha256", "layers", "uploads", "tmp"} {
+	for _, sub := range []string{"", "blobs/sha256", "vaults", "layers", "uploads", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
 			return err
 		}
 	}
 	if err := s.db.Migrate(ctx, "image", migrations); err != nil {
+		return err
+	}
+	s.common.dir = filepath.Join(s.dir, "blobs", "sha256")
+	if err := s.openOwnKey(ctx); err != nil {
 		return err
 	}
 	if err := errors.Join(s.recoverBlobs(ctx), s.recoverLayers(ctx)); err != nil {
@@ -185,6 +192,7 @@ const upkeepEvery = 10 * time.Minute
 func (s *Store) runUpkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
+	s.logFailure(ctx, "encrypt what was kept before", s.sealOld(ctx))
 	var released <-chan time.Time // when an image that was let go can be collected
 	for {
 		select {

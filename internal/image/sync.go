@@ -20,9 +20,18 @@ import (
 // a moment later; until then its record carries the id of this boot. Only a crash of the whole machine can lose it, and Open
 // finds that out: such records of an earlier boot are not trusted.
 
+// commitSoon is commit without waiting for the disk, for content this machine made itself.
+func (s *Store) commitSoon(ctx context.Context, w *blobWriter) (digest string, err error) {
+	digest = sumDigest(w.hash)
+	if err := w.file.Close(); err != nil {
+		return "", diskFull(fmt.Errorf("write blob %s: %w", digest, err))
+	}
+	return digest, s.adoptSoon(ctx, w.name(), digest)
+}
+
 // adoptSoon makes a finished file the blob of that digest without waiting for the disk. The caller holds a lease on it.
 func (s *Store) adoptSoon(ctx context.Context, file, digest string) error {
-	if _, here := s.hasBlob(digest); here {
+	if s.common.has(digest) {
 		return os.Remove(file)
 	}
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
@@ -31,7 +40,7 @@ func (s *Store) adoptSoon(ctx context.Context, file, digest string) error {
 	if err != nil {
 		return fmt.Errorf("record blob %s: %w", digest, err)
 	}
-	if err := os.Rename(file, s.blobPath(digest)); err != nil {
+	if err := os.Rename(file, s.common.path(digest)); err != nil {
 		return fmt.Errorf("name blob %s: %w", digest, err)
 	}
 	s.poke(s.unsynced)
@@ -87,7 +96,7 @@ func (s *Store) recoverBlobs(ctx context.Context) error {
 		if s.intact(digest) {
 			continue
 		}
-		if err := os.Remove(s.blobPath(digest)); err != nil && !missing(err) {
+		if err := os.Remove(s.common.path(digest)); err != nil && !missing(err) {
 			return fmt.Errorf("remove a damaged blob: %w", err)
 		}
 		s.log.WarnContext(ctx, "a blob was lost when the machine stopped", "digest", digest)
@@ -106,7 +115,7 @@ func (s *Store) recoverBlobs(ctx context.Context) error {
 }
 
 func (s *Store) intact(digest string) bool {
-	f, err := s.openBlob(digest)
+	f, err := s.common.open(digest)
 	if err != nil {
 		return false
 	}
@@ -126,7 +135,7 @@ func (s *Store) forgetBroken(tx *store.Tx) error {
 		}
 		r, err := parseRefs(body)
 		for _, blob := range r.Blobs {
-			if _, here := s.hasBlob(blob); !here {
+			if !s.common.has(blob) {
 				broken = append(broken, digest)
 				break
 			}

@@ -27,11 +27,12 @@ func newUploads() *uploads { return &uploads{open: map[string]*upload{}} }
 
 // upload is one unfinished blob. Only who holds busy may use the rest.
 type upload struct {
-	busy sync.Mutex
-	path string
-	hash hash.Hash
-	size int64
-	gone bool
+	busy   sync.Mutex
+	path   string
+	sealer *sealer
+	hash   hash.Hash
+	size   int64
+	gone   bool
 }
 
 var uploadIDForm = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -47,7 +48,8 @@ func (s *Store) startUpload(repo Repository) (id string, err error) {
 	if err != nil {
 		return "", diskFull(fmt.Errorf("start an upload: %w", err))
 	}
-	return id, f.Close()
+	_, err = s.common.sealer.create(f)
+	return id, errors.Join(err, f.Close())
 }
 
 func noUpload(repo Repository, id string) error {
@@ -63,7 +65,7 @@ func (s *Store) withUpload(repo Repository, id string, fn func(*upload) error) e
 	s.uploads.mu.Lock()
 	u := s.uploads.open[path]
 	if u == nil {
-		u = &upload{path: path}
+		u = &upload{path: path, sealer: s.common.sealer}
 		s.uploads.open[path] = u
 	}
 	s.uploads.mu.Unlock()
@@ -89,7 +91,7 @@ func (u *upload) load() error {
 	if u.hash != nil {
 		return nil
 	}
-	f, err := os.Open(u.path)
+	f, err := u.open(os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -103,6 +105,19 @@ func (u *upload) load() error {
 	return nil
 }
 
+// open opens the file for its content.
+func (u *upload) open(flag int) (*content, error) {
+	f, err := os.OpenFile(u.path, flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	c, err := u.sealer.open(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return c, nil
+}
+
 // dropUpload forgets an upload and its file. The caller holds busy.
 func (s *Store) dropUpload(u *upload) {
 	u.gone = true
@@ -114,12 +129,12 @@ func (s *Store) dropUpload(u *upload) {
 
 // add appends what r has. What arrived before r failed stays, and the client can go on from there.
 func (u *upload) add(ctx context.Context, r io.Reader, limit int64) error {
-	f, err := os.OpenFile(u.path, os.O_WRONLY, 0)
+	f, err := u.open(os.O_RDWR)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := f.Truncate(u.size); err != nil { // bytes that were written and not counted
+	if err := f.truncate(u.size); err != nil { // bytes that were written and not counted
 		return err
 	}
 	if _, err := f.Seek(u.size, io.SeekStart); err != nil {
@@ -132,7 +147,7 @@ func (u *upload) add(ctx context.Context, r io.Reader, limit int64) error {
 
 type uploadWriter struct {
 	u     *upload
-	f     *os.File
+	f     *content
 	limit int64
 }
 
@@ -162,7 +177,7 @@ func (s *Store) finishUpload(ctx context.Context, repo Repository, u *upload, di
 	if err := syncFile(u.path); err != nil {
 		return diskFull(err)
 	}
-	if err := s.adoptBlob(u.path, digest); err != nil {
+	if err := s.common.adopt(u.path, digest); err != nil {
 		return err
 	}
 	size := u.size
