@@ -10,11 +10,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/wire"
@@ -217,7 +217,7 @@ func (x *exchange) request() wire.Request {
 // globalRegion is where calls are made that name no region.
 const globalRegion = "us-east-1"
 
-var regionForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}[a-z0-9]$`)
+var regionForm = pattern.Of(`^[a-z][a-z0-9-]{0,30}[a-z0-9]$`)
 
 // unsigned tells whether a request has no signature and asks for an action that needs none.
 func (x *exchange) unsigned() bool {

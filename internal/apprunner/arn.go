@@ -1,9 +1,10 @@
 package apprunner
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // The resource kinds of the App Runner API, as ARNs spell them (§2).
@@ -40,7 +41,7 @@ type ARN struct {
 	ID       string
 }
 
-var arnHead = regexp.MustCompile(`^arn:aws(?:-\w+)*:([a-z0-9.\\-]{0,63}):([a-z0-9.\\-]{0,63}):([0-9]{12}):([\w/-]+)$`)
+var arnHead = pattern.Of(`^arn:aws(?:-\w+)*:([a-z0-9.\\-]{0,63}):([a-z0-9.\\-]{0,63}):([0-9]{12}):([\w/-]+)$`)
 
 // revisioned tells which kinds carry a revision between name and id.
 func revisioned(kind string) bool {

@@ -2,8 +2,9 @@ package apprunner
 
 import (
 	"fmt"
-	"regexp"
 	"time"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // VPCConnector lets outgoing traffic of services into a VPC (§20.1). It never changes once made.
@@ -32,10 +33,10 @@ type VPCConnectorInput struct {
 }
 
 var (
-	subnetID   = regexp.MustCompile(`^subnet-[0-9a-f]{8,17}$`)
-	groupID    = regexp.MustCompile(`^sg-[0-9a-f]{8,17}$`)
-	vpcID      = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
-	endpointID = regexp.MustCompile(`^vpce-[0-9a-f]{8,17}$`)
+	subnetID   = pattern.Of(`^subnet-[0-9a-f]{8,17}$`)
+	groupID    = pattern.Of(`^sg-[0-9a-f]{8,17}$`)
+	vpcID      = pattern.Of(`^vpc-[0-9a-f]{8,17}$`)
+	endpointID = pattern.Of(`^vpce-[0-9a-f]{8,17}$`)
 )
 
 // Check holds the rules of §20.1 that need no knowledge of the network.
@@ -51,7 +52,7 @@ func (in VPCConnectorInput) Check() error {
 	return f.err()
 }
 
-func checkIDs(f *faults, member string, ids []string, form *regexp.Regexp, prefix string) {
+func checkIDs(f *faults, member string, ids []string, form *pattern.Pattern, prefix string) {
 	seen := map[string]bool{}
 	for i, id := range ids {
 		at := fmt.Sprintf("%s.%d.member", member, i+1)

@@ -5,10 +5,11 @@ import (
 	"maps"
 	"net/url"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // faults gathers what is wrong with a request, so that a caller sees all of it at once.
@@ -133,8 +134,8 @@ func (v CodeConfigurationValues) check(at string, f *faults) {
 }
 
 var (
-	ecrIdentifier       = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z-]+-[0-9])\.amazonaws\.com/((?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)(?::([\w+=._:/@-]+)|@([\w:]+))?$`)
-	ecrPublicIdentifier = regexp.MustCompile(`^public\.ecr\.aws/.+/(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*(?::[\w+=._:/@-]+|@[\w:]+)?$`)
+	ecrIdentifier       = pattern.Of(`^([0-9]{12})\.dkr\.ecr\.([a-z-]+-[0-9])\.amazonaws\.com/((?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)(?::([\w+=._:/@-]+)|@([\w:]+))?$`)
+	ecrPublicIdentifier = pattern.Of(`^public\.ecr\.aws/.+/(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*(?::[\w+=._:/@-]+|@[\w:]+)?$`)
 )
 
 // ECRAccount returns the account and region that a private ECR image identifier names.
@@ -278,7 +279,7 @@ func CheckServiceName(name string) error {
 	return f.err()
 }
 
-var resourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{3,}$`)
+var resourceName = pattern.Of(`^[A-Za-z0-9][A-Za-z0-9_-]{3,}$`)
 
 // checkName holds the name rule of §2, which differs between the kinds in the length only.
 func checkName(f *faults, member, name string, longest int) {

@@ -1,12 +1,12 @@
 package build
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // ConfigFileName is the one name under which a configuration file is found, in the source directory (§13.2).
@@ -52,8 +52,8 @@ func ParseConfig(data []byte, name string) (File, []Diagnostic) {
 }
 
 var (
-	versionOne = regexp.MustCompile(`^1(\.0+)?$`)
-	versionAny = regexp.MustCompile(`^1\.[0-9]+$`)
+	versionOne = pattern.Of(`^1(\.0+)?$`)
+	versionAny = pattern.Of(`^1\.[0-9]+$`)
 )
 
 func (r *reader) version(top section) {
@@ -209,7 +209,7 @@ func (r *reader) network(run section, f *File) {
 	}
 }
 
-var decimal = regexp.MustCompile(`^[0-9]{1,9}$`)
+var decimal = pattern.Of(`^[0-9]{1,9}$`)
 
 func (r *reader) port(e entry, f *File) {
 	const key = "run.network.port"

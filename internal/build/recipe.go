@@ -153,7 +153,7 @@ func goVersion(root string) (string, error) {
 	}
 	first, _, _ := strings.Cut(string(data), "\n")
 	version, isRelease := strings.CutPrefix(strings.TrimSpace(first), "go")
-	if !isRelease || !lockText().MatchString(version) {
+	if !isRelease || !lockText.MatchString(version) {
 		return "", fmt.Errorf("%s holds %s, which is no release", root, first)
 	}
 	return version, nil

@@ -2,11 +2,11 @@ package build
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // versionRange is an npm version range in disjunctive form: a version fits when it fits all bounds of one alternative.
@@ -32,15 +32,10 @@ const (
 )
 
 var (
-	hyphenRange  = lazily(`^\s*` + rangeText + `\s+-\s+` + rangeText + `\s*$`)
-	simpleRange  = lazily(`^(<=|>=|<|>|=|~>?|\^)?` + rangeText + `$`)
-	operatorGlue = lazily(`(<=|>=|<|>|=|~>?|\^)\s+`)
+	hyphenRange  = pattern.Of(`^\s*` + rangeText + `\s+-\s+` + rangeText + `\s*$`)
+	simpleRange  = pattern.Of(`^(<=|>=|<|>|=|~>?|\^)?` + rangeText + `$`)
+	operatorGlue = pattern.Of(`(<=|>=|<|>|=|~>?|\^)\s+`)
 )
-
-// lazily compiles an expression when it is first needed: most processes never build anything.
-func lazily(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // parseRange reads a range as npm's node-semver does: alternatives by ||, hyphen ranges, x-ranges, ~ and ^.
 func parseRange(text string) (versionRange, error) {
@@ -61,7 +56,7 @@ func parseRange(text string) (versionRange, error) {
 
 func parseAlternative(text string) ([]bound, error) {
 	bounds := []bound{}
-	if m := hyphenRange().FindStringSubmatch(text); m != nil {
+	if m := hyphenRange.FindStringSubmatch(text); m != nil {
 		low, okLow := newPartial(m[1:5])
 		high, okHigh := newPartial(m[5:9])
 		if !okLow || !okHigh {
@@ -69,9 +64,9 @@ func parseAlternative(text string) ([]bound, error) {
 		}
 		return append(low.from(), high.through()...), nil
 	}
-	text = operatorGlue().ReplaceAllString(strings.TrimSpace(text), "$1")
+	text = operatorGlue.Compiled().ReplaceAllString(strings.TrimSpace(text), "$1")
 	for field := range strings.FieldsSeq(text) {
-		m := simpleRange().FindStringSubmatch(field)
+		m := simpleRange.FindStringSubmatch(field)
 		if m == nil {
 			return nil, fmt.Errorf("%q is not a version range", field)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // majorLines is the version line that a runtime's name stands for; a lock inside it may be narrower (§13.1).
@@ -22,8 +23,8 @@ func isNode(r apprunner.Runtime) bool { return strings.HasPrefix(string(r), "NOD
 
 // Corretto's own version numbers have leading zeros.
 var (
-	lockText     = lazily(`^(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*$`)
-	correttoLock = lazily(`^[0-9]{1,9}(\.[0-9]{1,9})*$`)
+	lockText     = pattern.Of(`^(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8}))*$`)
+	correttoLock = pattern.Of(`^[0-9]{1,9}(\.[0-9]{1,9})*$`)
 )
 
 // lockForm describes the version locks of a runtime and how many parts they have at most.
@@ -40,11 +41,11 @@ func lockForm(runtime apprunner.Runtime) (form string, parts int) {
 // checkLock says what is wrong with the text of a version lock; "" when nothing is. An unknown runtime leaves only the form.
 func checkLock(runtime apprunner.Runtime, text string) string {
 	form, parts := lockForm(runtime)
-	pattern := lockText
+	lock := lockText
 	if strings.HasPrefix(string(runtime), "CORRETTO_") {
-		pattern = correttoLock
+		lock = correttoLock
 	}
-	if !pattern().MatchString(text) || strings.Count(text, ".") >= parts {
+	if !lock.MatchString(text) || strings.Count(text, ".") >= parts {
 		return "allowed is " + form + " in numbers, or latest"
 	}
 	line, known := majorLines[runtime]

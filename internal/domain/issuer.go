@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/x509"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // Issuer gives certificates for host names. The chain holds the leaf first and leaves the root out. Asking again is cheap: the same
@@ -40,7 +40,7 @@ func RenewAt(notBefore, notAfter time.Time) time.Time {
 	return notBefore.Add(notAfter.Sub(notBefore) / 3 * 2)
 }
 
-var hostLabel = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
+var hostLabel = pattern.Of(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
 // normalHosts gives hosts in lower case, without trailing dots, sorted, each once. It fails with CodeInvalidRequest on what cannot be
 // the name of a host; a wildcard counts only as the whole left-most label.

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // DocumentKind says which elements a policy document must and may have.
@@ -180,8 +180,8 @@ func parseStatement(raw json.RawMessage) (Statement, error) {
 }
 
 var (
-	actionForm = regexp.MustCompile(`^(\*|(\*|[A-Za-z0-9-]+):[A-Za-z0-9*?]+)$`)
-	arnForm    = regexp.MustCompile(`^arn:.+$`)
+	actionForm = pattern.Of(`^(\*|(\*|[A-Za-z0-9-]+):[A-Za-z0-9*?]+)$`)
+	arnForm    = pattern.Of(`^arn:.+$`)
 )
 
 // check holds a statement against what its kind of policy must and may have.

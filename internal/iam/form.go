@@ -1,11 +1,11 @@
 package iam
 
-import "regexp"
+import "slipway.dev/slipway/internal/apprunner/pattern"
 
 // form is what a text of ASCII looks like and how long it is. The length is not in the expression, which would be compiled to as many
 // states.
 type form struct {
-	look        *regexp.Regexp
+	look        *pattern.Pattern
 	least, most int
 }
 

@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -46,7 +46,7 @@ const (
 	stepsInUse, stepsAtFirst, stepsToResync = 1, 20, 2880
 )
 
-var mfaNameForm = form{regexp.MustCompile(`^[\w+=,.@-]+$`), 1, 226}
+var mfaNameForm = form{pattern.Of(`^[\w+=,.@-]+$`), 1, 226}
 
 // CreateMFADevice makes a device and its seed, which is in the answer and cannot be read again.
 func (d *Directory) CreateMFADevice(ctx context.Context, m MFADevice) (_ MFADevice, seed string, err error) {

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -67,7 +67,7 @@ func (d *Directory) prove(ctx context.Context, p Principal, proof MFAProof) (tim
 	return time.Time{}, nil
 }
 
-var sessionNameForm = form{regexp.MustCompile(`^[\w+=,.@-]+$`), 2, 64}
+var sessionNameForm = form{pattern.Of(`^[\w+=,.@-]+$`), 2, 64}
 
 // AssumeRole gives a caller temporary credentials of a role whose trust policy allows it (adjacent §2.4, §2.5).
 func (d *Directory) AssumeRole(ctx context.Context, caller Principal, in AssumeRoleInput) (Credentials, error) {

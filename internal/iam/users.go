@@ -3,11 +3,11 @@ package iam
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -30,8 +30,8 @@ func userPrincipal(u User) Principal {
 }
 
 var (
-	nameForm = form{regexp.MustCompile(`^[\w+=,.@-]+$`), 1, 128}
-	pathForm = form{regexp.MustCompile(`^(/|/[\x21-\x7e]+/)$`), 1, 512}
+	nameForm = form{pattern.Of(`^[\w+=,.@-]+$`), 1, 128}
+	pathForm = form{pattern.Of(`^(/|/[\x21-\x7e]+/)$`), 1, 512}
 )
 
 // checkEntity validates the name of a new entity, at most max characters long, and its path; it fills in the default path.

@@ -3,10 +3,10 @@ package image
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -168,7 +168,7 @@ func (g *registry) uploadPart(w http.ResponseWriter, r *http.Request, c *call) e
 	})
 }
 
-var contentRange = regexp.MustCompile(`^(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/.*)?$`)
+var contentRange = pattern.Of(`^(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/.*)?$`)
 
 // receive adds a request's body to an upload. A part that says where it belongs must fit what is there.
 func (g *registry) receive(w http.ResponseWriter, r *http.Request, c *call, u *upload) error {

@@ -9,10 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sync"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -35,7 +35,7 @@ type upload struct {
 	gone   bool
 }
 
-var uploadIDForm = regexp.MustCompile(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var uploadIDForm = pattern.Of(`^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func (s *Store) uploadPath(repo Repository, id string) string {
 	return filepath.Join(s.dir, "uploads", repo.ID+"."+id)

@@ -3,11 +3,11 @@ package network
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // defaultGroup is the name of the group that a VPC has from its beginning.
@@ -21,7 +21,7 @@ type GroupInput struct {
 
 // groupLetters are what names and descriptions of groups and rules may consist of. Their number is counted apart: as part of the
 // expression it would cost each process 300 KB.
-var groupLetters = regexp.MustCompile(`^[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+$`)
+var groupLetters = pattern.Of(`^[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+$`)
 
 // isGroupText tells whether s may be the name or the description of a group or a rule: 1 to 255 letters.
 func isGroupText(s string) bool { return len(s) <= 255 && groupLetters.MatchString(s) }

@@ -1,9 +1,8 @@
 package network
 
 import (
-	"regexp"
-
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // prefixes begin the ids of each kind of record.
@@ -15,7 +14,7 @@ var prefixes = map[kind]string{
 // newID is an id nobody has: the prefix and 17 hex digits.
 func newID(prefix string) string { return prefix + "0" + apprunner.NewID()[:16] }
 
-var idTail = regexp.MustCompile(`^[0-9a-f]{8}([0-9a-f]{9})?$`)
+var idTail = pattern.Of(`^[0-9a-f]{8}([0-9a-f]{9})?$`)
 
 // isID tells whether a text has the form of an id of the kind: 17 hex digits, or 8 as once was usual.
 func isID(k kind, id string) bool {

@@ -2,12 +2,12 @@ package observe
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -33,8 +33,8 @@ type GroupsQuery struct {
 const maxName = 512
 
 var (
-	groupName  = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`)
-	streamName = regexp.MustCompile(`^[^:*]+$`)
+	groupName  = pattern.Of(`^[.\-_/#A-Za-z0-9]+$`)
+	streamName = pattern.Of(`^[^:*]+$`)
 )
 
 // RetentionDays are the retention times a group can have.

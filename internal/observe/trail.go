@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/store"
 )
 
@@ -78,9 +78,9 @@ const (
 )
 
 var (
-	trailName  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9]|[._-][A-Za-z0-9])*$`)
-	bucketName = regexp.MustCompile(`^[a-z0-9]([a-z0-9]|[.-][a-z0-9])*$`)
-	prefixForm = regexp.MustCompile(`^[A-Za-z0-9!_.*'()/-]*$`)
+	trailName  = pattern.Of(`^[A-Za-z0-9]([A-Za-z0-9]|[._-][A-Za-z0-9])*$`)
+	bucketName = pattern.Of(`^[a-z0-9]([a-z0-9]|[.-][a-z0-9])*$`)
+	prefixForm = pattern.Of(`^[A-Za-z0-9!_.*'()/-]*$`)
 )
 
 // check validates what users choose.

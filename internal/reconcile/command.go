@@ -1,12 +1,13 @@
 package reconcile
 
 import (
-	"regexp"
 	"strings"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // plainCommand is a command of one program: nothing that only a shell can do between programs. Variables may be in it.
-var plainCommand = regexp.MustCompile(`^\s*[\w./-]+(\s[^;&|<>()\n` + "`" + `]*)?$`)
+var plainCommand = pattern.Of(`^\s*[\w./-]+(\s[^;&|<>()\n` + "`" + `]*)?$`)
 
 // shellWords are first words that name no program.
 var shellWords = map[string]bool{

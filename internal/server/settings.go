@@ -9,13 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/api"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/edge"
 )
 
@@ -241,9 +241,9 @@ func apiRate() setting {
 const addressAllowed = "host:port, port 0 to 65535"
 
 var (
-	domainName = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
-	regionName = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)*-[0-9]{1,2}$`)
-	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+	domainName = pattern.Of(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+	regionName = pattern.Of(`^[a-z]{2,}(-[a-z]+)*-[0-9]{1,2}$`)
+	accountID  = pattern.Of(`^[0-9]{12}$`)
 )
 
 func isAddress(s string) bool {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // repositoryRef is a repository as error messages name it, and what must not show in them.
@@ -26,7 +26,7 @@ func (r repositoryRef) hostName() string { return or(r.Host, "this machine") }
 
 // sign is one thing git, ssh or curl say, and what it means.
 type sign struct {
-	text *regexp.Regexp
+	text *pattern.Pattern
 	make func(r repositoryRef, m []string) *apprunner.Error
 }
 
@@ -34,42 +34,42 @@ type sign struct {
 // of GitHub, GitLab, Bitbucket and Gitea. They are compiled when something has failed.
 var signs = sync.OnceValue(func() []sign {
 	return []sign{
-		{regexp.MustCompile(`signal 25|File too large|exceeds maximum allowed size`), func(r repositoryRef, _ []string) *apprunner.Error { return tooLarge(r) }},
-		{regexp.MustCompile(`No space left on device|Disk quota exceeded`), func(r repositoryRef, _ []string) *apprunner.Error {
+		{pattern.Of(`signal 25|File too large|exceeds maximum allowed size`), func(r repositoryRef, _ []string) *apprunner.Error { return tooLarge(r) }},
+		{pattern.Of(`No space left on device|Disk quota exceeded`), func(r repositoryRef, _ []string) *apprunner.Error {
 			return diskFull(r)
 		}},
-		{regexp.MustCompile(`Could not resolve (?:host|hostname|proxy):? ?([^\s:;]*)`), func(r repositoryRef, m []string) *apprunner.Error {
+		{pattern.Of(`Could not resolve (?:host|hostname|proxy):? ?([^\s:;]*)`), func(r repositoryRef, m []string) *apprunner.Error {
 			return unreachable(r, fmt.Sprintf("the name %s is not known to the resolver", or(m[1], r.Host)))
 		}},
-		{regexp.MustCompile(`Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED`), func(r repositoryRef, _ []string) *apprunner.Error {
+		{pattern.Of(`Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED`), func(r repositoryRef, _ []string) *apprunner.Error {
 			return apprunner.Errorf(apprunner.CodeAccessDenied, "The host key of %s is not the one that is known for it, so nothing was read from it.", r.hostName()).
 				WithHint("If the server's key was changed on purpose, give the new one to the connection.")
 		}},
-		{regexp.MustCompile(`(?i)SSL certificate problem:? ?([^\n]*)|server certificate verification failed\.? ?([^\n]*)|SSL_ERROR|gnutls_handshake`), func(r repositoryRef, m []string) *apprunner.Error {
+		{pattern.Of(`(?i)SSL certificate problem:? ?([^\n]*)|server certificate verification failed\.? ?([^\n]*)|SSL_ERROR|gnutls_handshake`), func(r repositoryRef, m []string) *apprunner.Error {
 			return apprunner.Errorf(apprunner.CodeUnavailable, "The certificate of %s is not trusted%s.", r.hostName(), reason(m[1], m[2])).
 				WithHint("Make the CA known to this machine, or name its file in GIT_SSL_CAINFO, and start Slipway again.")
 		}},
-		{regexp.MustCompile(`(?i)Connection refused|No route to host|Network is unreachable|Connection timed out|Operation timed out|Connection reset|Connection closed by|Operation too slow|Failed to connect to|Couldn't connect|Empty reply`), func(r repositoryRef, m []string) *apprunner.Error {
+		{pattern.Of(`(?i)Connection refused|No route to host|Network is unreachable|Connection timed out|Operation timed out|Connection reset|Connection closed by|Operation too slow|Failed to connect to|Couldn't connect|Empty reply`), func(r repositoryRef, m []string) *apprunner.Error {
 			return unreachable(r, strings.ToLower(m[0]))
 		}},
-		{regexp.MustCompile(`(?i)could not read (?:Username|Password)|terminal prompts disabled`), func(r repositoryRef, _ []string) *apprunner.Error {
+		{pattern.Of(`(?i)could not read (?:Username|Password)|terminal prompts disabled`), func(r repositoryRef, _ []string) *apprunner.Error {
 			return apprunner.Errorf(apprunner.CodeAccessDenied, "The repository %s asks for credentials and none were given, or it does not exist.", r.name()).
 				WithHint("Use a connection that may read it, or correct the URL.")
 		}},
-		{regexp.MustCompile(`(?i)Authentication failed|invalid (?:username|credentials)|Permission denied \(|returned error: 40[13]|access denied|Load key .* (?:error in libcrypto|invalid format)`), refused},
-		{regexp.MustCompile(`(?i)returned error: 404|repository .*not found|Repository not found|does not exist|does not appear to be a git repository|No such file or directory|could not be found`), func(r repositoryRef, _ []string) *apprunner.Error {
+		{pattern.Of(`(?i)Authentication failed|invalid (?:username|credentials)|Permission denied \(|returned error: 40[13]|access denied|Load key .* (?:error in libcrypto|invalid format)`), refused},
+		{pattern.Of(`(?i)returned error: 404|repository .*not found|Repository not found|does not exist|does not appear to be a git repository|No such file or directory|could not be found`), func(r repositoryRef, _ []string) *apprunner.Error {
 			return notFound(r)
 		}},
-		{regexp.MustCompile(`(?i)the remote end hung up|early EOF|unexpected disconnect`), func(r repositoryRef, _ []string) *apprunner.Error {
+		{pattern.Of(`(?i)the remote end hung up|early EOF|unexpected disconnect`), func(r repositoryRef, _ []string) *apprunner.Error {
 			return unreachable(r, "the connection broke off")
 		}},
-		{regexp.MustCompile(`(?i)returned error: (5\d\d|429)`), func(r repositoryRef, m []string) *apprunner.Error {
+		{pattern.Of(`(?i)returned error: (5\d\d|429)`), func(r repositoryRef, m []string) *apprunner.Error {
 			return unreachable(r, "it answered HTTP "+m[1])
 		}},
-		{regexp.MustCompile(`(?i)not valid: is this a git repository|not a git repository|protocol error|bad line length|unable to update url base|dumb http transport`), func(r repositoryRef, _ []string) *apprunner.Error {
+		{pattern.Of(`(?i)not valid: is this a git repository|not a git repository|protocol error|bad line length|unable to update url base|dumb http transport`), func(r repositoryRef, _ []string) *apprunner.Error {
 			return notGit(r)
 		}},
-		{regexp.MustCompile(`transport '([^']*)' not allowed`), func(r repositoryRef, m []string) *apprunner.Error {
+		{pattern.Of(`transport '([^']*)' not allowed`), func(r repositoryRef, m []string) *apprunner.Error {
 			return apprunner.Errorf(apprunner.CodeInvalidRequest, "The server of %s sent git on to the protocol %q, which is not allowed.", r.name(), m[1]).
 				WithHint(urlForms)
 		}},

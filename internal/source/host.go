@@ -9,12 +9,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // HostConfig is what a Host needs.
@@ -79,7 +79,7 @@ func NewHost(cfg HostConfig) (*Host, error) {
 }
 
 // repositoryName is 1 to 100 letters, digits, dots, dashes and underscores, beginning with a letter or digit.
-var repositoryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+var repositoryName = pattern.Of(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
 // checkName applies the rules for names of hosted repositories; name is without .git.
 func checkName(name string) error {

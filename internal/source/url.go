@@ -4,10 +4,10 @@ import (
 	"net"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // maxURLLength is the model's limit of RepositoryUrl, in characters (§6.1).
@@ -22,7 +22,7 @@ type Address struct {
 }
 
 // scpForm is the short form of an ssh address, user@host:path.
-var scpForm = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):([^-:\s][^\s]*)$`)
+var scpForm = pattern.Of(`^([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):([^-:\s][^\s]*)$`)
 
 // urlForms tells users what is taken.
 const urlForms = "Use https://host/path, ssh://git@host/path, git@host:path or, where this installation allows it, file:///path."

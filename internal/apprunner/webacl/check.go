@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 const (
@@ -153,7 +154,7 @@ func checkHeaders(list []Header) error {
 	return nil
 }
 
-var headerName = regexp.MustCompile(`^[a-zA-Z0-9._$-]+$`)
+var headerName = pattern.Of(`^[a-zA-Z0-9._$-]+$`)
 
 // refusals are the statements that are not evaluated here, and why.
 func (s *Statement) refusal() string {

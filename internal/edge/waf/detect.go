@@ -3,20 +3,15 @@ package waf
 import (
 	"bytes"
 	"html"
-	"regexp"
-	"sync"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // The detectors know the shapes that attacks usually have. They are simple, see what is in front of them decoded once, and like every
 // such detector find neither all attacks nor only attacks: they are a net before an application that is sound by itself.
 
-// lazily compiles a pattern when it is first needed: most edges never are, and the large ones take a megabyte.
-func lazily(pattern string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
-}
-
 // sqlShapes are looked for at every sensitivity, in small letters, with comments and blanks made one blank.
-var sqlShapes = lazily(`` +
+var sqlShapes = pattern.Of(`` +
 	`\bunion\b(?: all| distinct)?[ (]+select\b` + // another result
 	`|['"\x60)] ?(?:or|and|xor|\|\||&&)\b? ?\(*(?:not )?['"\x60]?[\w.]+['"\x60]? ?(?:=|<|>|!=|\blike\b|\bin\b|\bis\b|\bbetween\b|\bregexp\b)` + // x' or 1=1
 	`|\b(?:or|and|xor) \(*(?:not )?\d+ ?(?:=|<|>) ?\d+` + // 1 or 1=1
@@ -29,17 +24,17 @@ var sqlShapes = lazily(`` +
 	`|\bcase when\b.{1,100}\bthen\b`)
 
 // sqlHighShapes are looked for besides at the sensitivity HIGH: they are in honest text too.
-var sqlHighShapes = lazily(`` +
+var sqlHighShapes = pattern.Of(`` +
 	`\bselect\b.{1,200}\bfrom\b|\binsert into\b|\bdelete from\b|\bupdate\b.{1,100}\bset\b|\bdrop (?:table|database|view|index)\b` +
 	`|['"\x60] ?(?:or|and|xor|\|\|)\b|\border by \d|\bgroup by\b.{1,60}\bhaving\b|\bhaving \d|['"\x60] ?\+ ?['"\x60]|\b(?:char|chr|concat|ascii|substring|hex) ?\(`)
 
 func looksLikeSQL(b []byte, high bool) bool {
 	b = compressSpace(replaceComments(lowered(opened(b))))
-	return sqlShapes().Match(b) || high && sqlHighShapes().Match(b)
+	return sqlShapes.Compiled().Match(b) || high && sqlHighShapes.Compiled().Match(b)
 }
 
 // scriptShapes are ways in which text becomes a script of a page.
-var scriptShapes = lazily(`(?i)` +
+var scriptShapes = pattern.Of(`(?i)` +
 	`<[\s/]*script\b` +
 	`|<[\s/]*(?:iframe|frame|frameset|object|embed|applet|base|meta|svg|math|xml|xss|link|style|portal|template|noscript)\b` +
 	`|<[a-z!?][^>]{0,500}[\s/"'\x60]on[a-z]{3,30}\s*=` + // an element with a handler
@@ -54,7 +49,7 @@ var scriptShapes = lazily(`(?i)` +
 func looksLikeScript(b []byte) bool {
 	b = opened(b)
 	// Blanks and controls inside of "java script:" are passed over by browsers.
-	return scriptShapes().Match(b) || scriptShapes().Match(bytes.Map(func(r rune) rune {
+	return scriptShapes.Compiled().Match(b) || scriptShapes.Compiled().Match(bytes.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return -1
 		}

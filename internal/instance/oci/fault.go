@@ -1,16 +1,16 @@
 package oci
 
 import (
-	"regexp"
 	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 var (
-	notFound   = regexp.MustCompile(`exec: "([^"]*)": (?:executable file not found|stat .*no such file)|executable file .([^ ` + "`" + `']+). not found|stat ([^ :]+): no such file`)
-	notAllowed = regexp.MustCompile(`exec: "([^"]*)":.*permission denied|open executable: Permission denied`)
-	badDir     = regexp.MustCompile(`(?:chdir to cwd|mkdir) \(?"?([^")]*)"?`)
+	notFound   = pattern.Of(`exec: "([^"]*)": (?:executable file not found|stat .*no such file)|executable file .([^ ` + "`" + `']+). not found|stat ([^ :]+): no such file`)
+	notAllowed = pattern.Of(`exec: "([^"]*)":.*permission denied|open executable: Permission denied`)
+	badDir     = pattern.Of(`(?:chdir to cwd|mkdir) \(?"?([^")]*)"?`)
 )
 
 // runtimeFault turns what the OCI runtime says into what its user can act on. What it does not know stays as it is.

@@ -7,19 +7,19 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/apprunner/pattern"
 	"slipway.dev/slipway/internal/hostnet"
 	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/instance/oci/shim"
 )
 
-var validID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var validID = pattern.Of(`^[0-9a-f]{32}$`)
 
 // Start runs an instance; see instance.Driver.
 func (d *Driver) Start(ctx context.Context, spec instance.Spec) (instance.Instance, error) {

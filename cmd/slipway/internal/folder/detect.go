@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // ConfigFile is the name of App Runner's configuration file.
@@ -77,7 +78,7 @@ func Detect(dir string, o Override) (Plan, error) {
 const makeVenv = "python3 -m venv --system-site-packages --without-pip --clear .venv && .venv/bin/python -m pip install "
 
 // plainCommand is a command of one program, which can take the shell's place.
-var plainCommand = regexp.MustCompile("^[\\w./-]+(\\s[^;&|<>()\n`]*)?$")
+var plainCommand = pattern.Of("^[\\w./-]+(\\s[^;&|<>()\n`]*)?$")
 
 // inVenv makes a command see the packages and programs that the build installed. The application gets SIGTERM itself where that is possible.
 func inVenv(command string) string {

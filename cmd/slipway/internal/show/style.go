@@ -3,12 +3,13 @@ package show
 import (
 	"io"
 	"os"
-	"regexp"
 	"strings"
 	"unicode"
 
 	"charm.land/lipgloss/v2"
 	"golang.org/x/term"
+
+	"slipway.dev/slipway/internal/apprunner/pattern"
 )
 
 // Terminal tells what may be done with where a text goes.
@@ -80,11 +81,11 @@ func (t Terminal) Tint(n int, text string) string {
 }
 
 // escapes are the terminal's control sequences.
-var escapes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z\\\\-_])")
+var escapes = pattern.Of("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[@-Z\\\\-_])")
 
 // Harmless takes control sequences and control characters out of a line.
 func Harmless(s string) string {
-	s = escapes.ReplaceAllString(strings.TrimRight(s, "\r\n"), "")
+	s = escapes.Compiled().ReplaceAllString(strings.TrimRight(s, "\r\n"), "")
 	if i := strings.LastIndexByte(s, '\r'); i >= 0 { // a progress bar: the last state is what a terminal shows
 		s = s[i+1:]
 	}
