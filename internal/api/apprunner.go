@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strings"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
@@ -109,7 +108,8 @@ func listedErrors(s *Service) *Service {
 
 // to says how the caller wants answers spelt.
 func (a *appRunner) to(c Call) answerTo {
-	return answerTo{lowerCase: a.LowerCaseStatuses || strings.Contains(c.UserAgent, "terraform-provider-aws")}
+	terraform := byTerraform(c)
+	return answerTo{lowerCase: a.LowerCaseStatuses || terraform, sparse: terraform}
 }
 
 func (a *appRunner) createService(ctx context.Context, c Call, in *wire.CreateServiceRequest) (*wire.CreateServiceResponse, error) {
@@ -121,7 +121,7 @@ func (a *appRunner) createService(ctx context.Context, c Call, in *wire.CreateSe
 }
 
 func (a *appRunner) updateService(ctx context.Context, c Call, in *wire.UpdateServiceRequest) (*wire.UpdateServiceResponse, error) {
-	s, op, err := a.Control.UpdateService(ctx, c.Scope, updateInput(in))
+	s, op, err := a.Control.UpdateService(ctx, c.Scope, updateInput(c, in))
 	if err != nil {
 		return nil, err
 	}

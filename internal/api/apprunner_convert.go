@@ -48,8 +48,8 @@ func createInput(in *wire.CreateServiceRequest) apprunner.CreateServiceInput {
 	return out
 }
 
-func updateInput(in *wire.UpdateServiceRequest) apprunner.UpdateServiceInput {
-	return apprunner.UpdateServiceInput{
+func updateInput(c Call, in *wire.UpdateServiceRequest) apprunner.UpdateServiceInput {
+	out := apprunner.UpdateServiceInput{
 		ServiceARN: val(in.ServiceArn),
 		ServicePatch: apprunner.ServicePatch{
 			Source:         sourcePatch(in.SourceConfiguration),
@@ -60,6 +60,10 @@ func updateInput(in *wire.UpdateServiceRequest) apprunner.UpdateServiceInput {
 			Observability:  observabilityPatch(in.ObservabilityConfiguration),
 		},
 	}
+	if byTerraform(c) {
+		sayAll(out.Source)
+	}
+	return out
 }
 
 func sourcePatch(in *wire.SourceConfiguration) *apprunner.SourcePatch {
@@ -107,6 +111,7 @@ func imagePatch(in *wire.ImageRepository) *apprunner.ImagePatch {
 	}
 	out := &apprunner.ImagePatch{Identifier: in.ImageIdentifier, Type: word[apprunner.ImageRepositoryType](in.ImageRepositoryType)}
 	if c := in.ImageConfiguration; c != nil {
+		out.Configured = new(true)
 		out.StartCommand, out.Port = c.StartCommand, c.Port
 		out.Env, out.Secrets = c.RuntimeEnvironmentVariables, c.RuntimeEnvironmentSecrets
 	}
@@ -177,6 +182,8 @@ func tagsOut(tags []apprunner.Tag) []wire.Tag {
 type answerTo struct {
 	// lowerCase spells the statuses of auto scaling configurations and of custom domains in lower case, for which Terraform waits.
 	lowerCase bool
+	// sparse leaves out structures that nobody gave and that hold nothing but defaults, which Terraform takes for somebody's change.
+	sparse bool
 }
 
 // status spells a status of these two kinds.
@@ -219,6 +226,9 @@ func (a answerTo) service(s apprunner.Service) *wire.Service {
 			ObservabilityEnabled:          &s.Observability.Enabled,
 			ObservabilityConfigurationArn: given(s.Observability.ARN),
 		},
+	}
+	if a.sparse {
+		thinOut(out, s)
 	}
 	if s.KMSKey != "" {
 		out.EncryptionConfiguration = &wire.EncryptionConfiguration{KmsKey: &s.KMSKey}

@@ -109,7 +109,7 @@ func (a *appRunner) mayDelete(ctx context.Context, c Call, in *wire.DeleteServic
 }
 
 func (a *appRunner) mayUpdate(ctx context.Context, c Call, in *wire.UpdateServiceRequest) ([]iam.Request, error) {
-	input := updateInput(in)
+	input := updateInput(c, in)
 	arn, keys := a.resource(ctx, c, input.ServiceARN)
 	present, err := a.Control.DescribeService(ctx, c.Scope, arn)
 	if err != nil {

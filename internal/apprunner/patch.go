@@ -68,6 +68,7 @@ type ImagePatch struct {
 	Port         *string
 	Env          map[string]string
 	Secrets      map[string]string
+	Configured   *bool // whether there is an ImageConfiguration
 }
 
 // InstancePatch is a partial InstanceConfiguration, in the spellings callers use ("1024", "1 vCPU", "2 GB").
@@ -224,6 +225,7 @@ func (c ImageRepository) apply(p ImagePatch, f *faults) ImageRepository {
 	setPort(&c.Port, p.Port, "sourceConfiguration.imageRepository.imageConfiguration.port", f)
 	c.Env = replaceMap(c.Env, p.Env)
 	c.Secrets = replaceMap(c.Secrets, p.Secrets)
+	set(&c.Configured, p.Configured)
 	return c
 }
 
@@ -268,6 +270,7 @@ func (c NetworkConfiguration) apply(p NetworkPatch) NetworkConfiguration {
 }
 
 func (c ServiceObservability) apply(p ObservabilityPatch) ServiceObservability {
+	c.Given = true
 	set(&c.Enabled, p.Enabled)
 	set(&c.ARN, p.ARN)
 	if !c.Enabled && p.ARN == nil {
@@ -297,6 +300,9 @@ func setPort(dst *int, sent *string, path string, f *faults) {
 func replaceMap(present, sent map[string]string) map[string]string {
 	if sent == nil {
 		return present
+	}
+	if len(sent) == 0 {
+		return nil // as if there had never been one
 	}
 	return maps.Clone(sent)
 }

@@ -30,6 +30,8 @@ type Service struct {
 
 	// DeploymentID names the deployment whose instances serve; empty before the first one succeeded.
 	DeploymentID string
+	// SecretsID names the values of secrets that further instances of that deployment get: the operation that read them.
+	SecretsID string `json:",omitempty"`
 }
 
 // Summary is the service as lists show it.
@@ -130,6 +132,7 @@ type ImageRepository struct {
 	Port         int
 	Env          map[string]string
 	Secrets      map[string]string
+	Configured   bool `json:",omitempty"` // a caller gave an ImageConfiguration, if only with defaults
 }
 
 // InstanceConfiguration is the size and the role of each instance.
@@ -188,6 +191,7 @@ type NetworkConfiguration struct {
 type ServiceObservability struct {
 	Enabled bool
 	ARN     string // of the observability configuration in use, in full; empty unless enabled
+	Given   bool   `json:",omitempty"` // a caller named it, if only to switch it off
 }
 
 // AutoScalingConfiguration is one revision of an auto scaling configuration; it never changes once made (§12).
