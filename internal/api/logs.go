@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 
 // logStore is what the CloudWatch Logs API needs of the observe room.
 type logStore interface {
-	CreateGroup(ctx context.Context, sc apprunner.Scope, name string) error
+	CreateTaggedGroup(ctx context.Context, sc apprunner.Scope, name string, tags map[string]string) error
+	Tags(ctx context.Context, sc apprunner.Scope, group string) (map[string]string, error)
+	Tag(ctx context.Context, sc apprunner.Scope, group string, tags map[string]string) error
+	Untag(ctx context.Context, sc apprunner.Scope, group string, keys []string) error
 	DeleteGroup(ctx context.Context, sc apprunner.Scope, name string) error
 	DescribeGroups(context.Context, apprunner.Scope, observe.GroupsQuery) ([]observe.Group, string, error)
 	PutRetention(ctx context.Context, sc apprunner.Scope, group string, days int) error
@@ -38,13 +42,13 @@ func NewLogs(store logStore) (*Service, error) {
 		return nil, errors.New("logs API: the log store is required")
 	}
 	l := &logsAPI{store}
-	return &Service{
+	s := &Service{
 		API:        &wire.API,
 		Constraint: observe.CodeInvalidParameter,
 		Internal:   "ServiceUnavailableException",
 		MaxBody:    maxLogBatch,
 		Actions: map[string]Action{
-			"CreateLogGroup":        command(onGroup("CreateLogGroup", func(in *wire.CreateLogGroupRequest) *string { return in.LogGroupName }), l.createGroup),
+			"CreateLogGroup":        command(mayCreateGroup, l.createGroup),
 			"DeleteLogGroup":        command(onGroup("DeleteLogGroup", func(in *wire.DeleteLogGroupRequest) *string { return in.LogGroupName }), l.deleteGroup),
 			"DescribeLogGroups":     action(onGroup("DescribeLogGroups", func(*wire.DescribeLogGroupsRequest) *string { return nil }), l.describeGroups),
 			"PutRetentionPolicy":    command(onGroup("PutRetentionPolicy", func(in *wire.PutRetentionPolicyRequest) *string { return in.LogGroupName }), l.putRetention),
@@ -62,7 +66,9 @@ func NewLogs(store logStore) (*Service, error) {
 				return either(in.LogGroupName, in.LogGroupIdentifier)
 			}), l.filterEvents),
 		},
-	}, nil
+	}
+	maps.Copy(s.Actions, l.tagActions())
+	return s, nil
 }
 
 func either(name, identifier *string) *string {
@@ -134,14 +140,12 @@ func (l *logsAPI) createGroup(ctx context.Context, c Call, in *wire.CreateLogGro
 	switch {
 	case in.KmsKeyId != nil:
 		return apprunner.Errorf(observe.CodeInvalidParameter, "The KMS key %s cannot be used: log groups are not encrypted with customer keys here.", *in.KmsKeyId)
-	case in.Tags != nil:
-		return apprunner.Errorf(observe.CodeInvalidParameter, "Tags of log groups are not supported here; create the log group without tags.")
 	case in.LogGroupClass != nil && *in.LogGroupClass != wire.LogGroupClassStandard:
 		return apprunner.Errorf(observe.CodeInvalidParameter, "The log group class %s is not supported here; use STANDARD.", *in.LogGroupClass)
 	case val(in.DeletionProtectionEnabled):
 		return apprunner.Errorf(observe.CodeInvalidParameter, "Deletion protection of log groups is not supported here.")
 	}
-	return l.store.CreateGroup(ctx, c.Scope, *in.LogGroupName)
+	return l.store.CreateTaggedGroup(ctx, c.Scope, *in.LogGroupName, in.Tags)
 }
 
 func (l *logsAPI) deleteGroup(ctx context.Context, c Call, in *wire.DeleteLogGroupRequest) error {

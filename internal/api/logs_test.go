@@ -150,7 +150,7 @@ func TestWritingLogsThroughTheSDK(t *testing.T) {
 	if _, err := c.DeleteLogGroup(ctx, &sdk.DeleteLogGroupInput{LogGroupName: name}); !isA[*types.ResourceNotFoundException](err) {
 		t.Errorf("a second time: %v", err)
 	}
-	if _, err := c.CreateLogGroup(ctx, &sdk.CreateLogGroupInput{LogGroupName: name, Tags: map[string]string{"a": "b"}}); !isA[*types.InvalidParameterException](err) {
+	if _, err := c.CreateLogGroup(ctx, &sdk.CreateLogGroupInput{LogGroupName: name, KmsKeyId: aws.String("arn:aws:kms:us-east-1:123456789012:key/a")}); !isA[*types.InvalidParameterException](err) {
 		t.Errorf("what is not supported must not be dropped: %v", err)
 	}
 }

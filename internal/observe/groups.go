@@ -42,18 +42,27 @@ func RetentionDays() []int {
 	return []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 }
 
-// CreateGroup makes an empty group. It fails with CodeAlreadyExists.
+// CreateGroup makes an empty group without tags. It fails with CodeAlreadyExists.
 func (l *Logs) CreateGroup(ctx context.Context, scope apprunner.Scope, name string) error {
+	return l.CreateTaggedGroup(ctx, scope, name, nil)
+}
+
+// CreateTaggedGroup makes an empty group with tags. It fails with CodeAlreadyExists.
+func (l *Logs) CreateTaggedGroup(ctx context.Context, scope apprunner.Scope, name string, tags map[string]string) error {
 	if len(name) > maxName || !groupName.MatchString(name) {
 		return invalidf("%q is not a log group name: up to 512 letters, digits and the characters . - _ / # are allowed", name)
 	}
 	return l.db.Update(ctx, func(tx *store.Tx) error {
+		id := newID()
 		n, err := tx.ExecCount(`INSERT INTO log_groups (id, account, region, name, created) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (account, region, name) DO NOTHING`, newID(), scope.Account, scope.Region, name, l.now().UnixMicro())
+			ON CONFLICT (account, region, name) DO NOTHING`, id, scope.Account, scope.Region, name, l.now().UnixMicro())
 		if err == nil && n == 0 {
 			return apprunner.Errorf(CodeAlreadyExists, "The specified log group already exists: %s", name)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return putTags(tx, id, tags)
 	})
 }
 

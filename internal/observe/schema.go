@@ -54,4 +54,10 @@ var migrations = []string{
 		name TEXT NOT NULL,
 		delivered BIGINT NOT NULL,
 		body TEXT NOT NULL)`,
+	// A row for each tag of a log group.
+	`CREATE TABLE log_tags (
+		group_id BIGINT NOT NULL REFERENCES log_groups (id) ON DELETE CASCADE,
+		key TEXT NOT NULL,
+		value TEXT NOT NULL,
+		PRIMARY KEY (group_id, key))`,
 }
