@@ -42,7 +42,7 @@ func toWire[T any](in any) (out T, err error) {
 	return out, nil
 }
 
-// withoutNulls is a value as JSON without the members that are not set.
+// withoutNulls is a value as JSON without the members that are not set, or ask for nothing.
 func withoutNulls(in any) ([]byte, error) {
 	b, err := json.Marshal(in)
 	if err != nil {
@@ -58,11 +58,26 @@ func withoutNulls(in any) ([]byte, error) {
 	return json.Marshal(v)
 }
 
+// asksNothing tells an empty structure of a setting that is not evaluated: Terraform sends it with every rule. Of other structures
+// empty ones mean something, such as the action Allow.
+func asksNothing(name string, member any) bool {
+	fields, is := member.(map[string]any)
+	if !is || name != "CaptchaConfig" && name != "ChallengeConfig" && name != "AssociationConfig" {
+		return false
+	}
+	for _, f := range fields {
+		if f != nil {
+			return false
+		}
+	}
+	return true
+}
+
 func dropNulls(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, member := range v {
-			if member == nil {
+			if member == nil || asksNothing(name, member) {
 				delete(v, name)
 				continue
 			}

@@ -335,3 +335,19 @@ func TestWAFListsTagsAndLogging(t *testing.T) {
 		t.Errorf("%+v", all.LoggingConfigurations)
 	}
 }
+
+// Terraform sends an empty structure for settings that its configuration does not have.
+func TestWAFSettingsThatAskForNothing(t *testing.T) {
+	f := newFirewall(t)
+	create := func(name string, captcha *types.CaptchaConfig) error {
+		_, err := f.CreateWebACL(t.Context(), &wafsdk.CreateWebACLInput{
+			Name: &name, Scope: types.ScopeRegional, DefaultAction: &types.DefaultAction{Allow: &types.AllowAction{}}, VisibilityConfig: metric("x"),
+			CaptchaConfig: captcha, ChallengeConfig: &types.ChallengeConfig{}, AssociationConfig: &types.AssociationConfig{},
+		})
+		return err
+	}
+	if err := create("empty", &types.CaptchaConfig{}); err != nil {
+		t.Error(err)
+	}
+	refused(t, create("given", &types.CaptchaConfig{ImmunityTimeProperty: &types.ImmunityTimeProperty{ImmunityTime: aws.Int64(300)}}), "WAFInvalidParameterException", 400)
+}
