@@ -48,6 +48,8 @@ type Config struct {
 	QuietTime    time.Duration // how long fewer instances must have been needed before some go; default 60s
 	BuildTimeout time.Duration // default 30m
 	Retention    time.Duration // how long a deleted service is still described; default 1h
+	// MetricRetention is how long metrics are kept, minute by minute; default 360h.
+	MetricRetention time.Duration
 	// LowerCaseStatuses spells the statuses of auto scaling configurations and custom domains in lower case for all clients.
 	LowerCaseStatuses bool
 	StrictRoles       *bool // refuse access and instance roles that do not exist; default true

@@ -119,6 +119,7 @@ func settings() []setting {
 		duration("stop-grace", "time between SIGTERM and SIGKILL of an instance", "30s", func(c *Config) *time.Duration { return &c.StopGrace }),
 		duration("quiet-time", "how long fewer instances must have been needed before some go", "60s", func(c *Config) *time.Duration { return &c.QuietTime }),
 		duration("build-timeout", "how long a build may take", "30m", func(c *Config) *time.Duration { return &c.BuildTimeout }),
+		duration("metric-retention", "how long metrics are kept, minute by minute", "360h", func(c *Config) *time.Duration { return &c.MetricRetention }),
 		duration("retention", "how long a deleted service is still described", "1h", func(c *Config) *time.Duration { return &c.Retention }),
 		choice("strict-roles", "refuse access and instance roles that do not exist", "true", func(c *Config, v bool) { c.StrictRoles = &v }, func(c Config) string {
 			if c.StrictRoles == nil {

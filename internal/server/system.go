@@ -25,7 +25,9 @@ import (
 	"slipway.dev/slipway/internal/network/host"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/observe/events"
+	"slipway.dev/slipway/internal/observe/metrics"
 	"slipway.dev/slipway/internal/reconcile"
+	"slipway.dev/slipway/internal/reconcile/meter"
 	"slipway.dev/slipway/internal/secret"
 	"slipway.dev/slipway/internal/secret/parameter"
 	"slipway.dev/slipway/internal/source"
@@ -46,6 +48,8 @@ type System struct {
 	audit      *observe.Audit
 	logs       *observe.Logs
 	events     *events.Bus
+	metricData *metrics.Metrics
+	meter      *meter.Meter
 	images     *image.Store
 	git        *source.Git
 	host       *source.Host
@@ -74,7 +78,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openSecrets, s.openImages, s.openInstances, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
+		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openSecrets, s.openImages, s.openInstances, s.openMetrics, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
