@@ -138,6 +138,14 @@ func LeadTo(a netip.Addr, to uint16) []expr.Any {
 	}
 }
 
+// SendFrom changes a packet's source.
+func SendFrom(a netip.Addr) []expr.Any {
+	return []expr.Any{
+		&expr.Immediate{Register: 1, Data: a.AsSlice()},
+		&expr.NAT{Type: expr.NATTypeSourceNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1},
+	}
+}
+
 // Jump goes on with the rules of another chain and comes back where those decided nothing.
 func Jump(to *nftables.Chain) []expr.Any {
 	return []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: to.Name}}

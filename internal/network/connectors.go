@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -74,40 +75,85 @@ func CheckEndpoint(tx *store.Tx, sc apprunner.Scope, vpcID, endpointID string) e
 // managedTag marks the interfaces of connectors (§20.1).
 const managedTag = "AWSAppRunnerManaged"
 
+// connectorOwner begins the owner of the interfaces of connectors.
+const connectorOwner = "apprunner:"
+
 // connectorKey is what the interfaces of a set of subnets and groups belong to: connectors with the same set share them.
 func connectorKey(subnets, groups []string) string {
-	return "apprunner:" + strings.Join(slices.Sorted(slices.Values(subnets)), ",") + "|" + strings.Join(slices.Sorted(slices.Values(groups)), ",")
+	return connectorOwner + strings.Join(slices.Sorted(slices.Values(subnets)), ",") + "|" + strings.Join(slices.Sorted(slices.Values(groups)), ",")
 }
 
 // Connect gives a set of subnets and groups one interface in each subnet, which all services that go through the set share; what is there
-// stays. A public subnet is refused: what has only a private address gets no answer through it (§20.1).
-func (n *Network) Connect(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]Interface, error) {
+// stays. Subnets that no connector can go through are refused, see [edit.passable].
+func (n *Network) Connect(ctx context.Context, sc apprunner.Scope, subnets, groups []string) (own []Interface, err error) {
 	key := connectorKey(subnets, groups)
-	var own []Interface
-	err := n.change(ctx, sc, func(e *edit) error {
+	err = n.change(ctx, sc, func(e *edit) error {
+		through, err := e.passable(subnets)
+		if err != nil {
+			return err
+		}
 		if own = ownedBy(e.Interfaces, key); len(own) == len(subnets) {
 			e.tx.Quiet()
 		}
-		for _, id := range subnets {
-			sub := find(e.Subnets, id)
-			switch {
-			case sub == nil:
-				return apprunner.Errorf(apprunner.CodeInvalidRequest, "The subnet %s does not exist any more.", id)
-			case e.Public(*sub):
-				return apprunner.Errorf(apprunner.CodeInvalidRequest, "The subnet %s is public: its route table has a route to an internet gateway. Use private subnets.", id)
-			case slices.ContainsFunc(own, func(i Interface) bool { return i.SubnetID == id }):
+		for _, sub := range through {
+			if slices.ContainsFunc(own, func(i Interface) bool { return i.SubnetID == sub.ID }) {
 				continue
 			}
-			i, err := e.connect(*sub, Interface{
+			i, err := e.connect(sub, Interface{
 				Head: Head{Tags: map[string]string{managedTag: "true"}}, Kind: InterfaceConnector, Owner: key, Groups: groups,
 				Description: "AWS App Runner VPC connector interface",
 			}, netip.Addr{})
 			if err != nil {
-				return err
+				return unconnected(sub, err)
 			}
 			own = append(own, i)
 		}
 		return nil
+	})
+	return own, err
+}
+
+// passable are the subnets of a connector. One that is gone, that is public (what has only a private address gets no answer through an
+// internet gateway) or that is in a zone without connectors is refused (§20.1).
+func (e *edit) passable(ids []string) (list []Subnet, err error) {
+	var closed, open []string
+	for _, id := range ids {
+		sub := find(e.Subnets, id)
+		if sub == nil {
+			return nil, apprunner.Errorf(apprunner.CodeInvalidRequest, "The subnet %s does not exist any more. Create a VPC connector with other subnets.", id)
+		}
+		if slices.Contains(e.n.ClosedZones, sub.Zone) {
+			closed = append(closed, sub.ID+" ("+sub.Zone+")")
+		}
+		if e.Public(*sub) {
+			open = append(open, sub.ID)
+		}
+		list = append(list, *sub)
+	}
+	switch {
+	case len(closed) > 0:
+		return nil, apprunner.Errorf(apprunner.CodeInvalidRequest, "These subnets are in availability zones that VPC connectors cannot use: %s. Create a VPC connector without them.", strings.Join(closed, ", "))
+	case len(open) > 0:
+		return nil, apprunner.Errorf(apprunner.CodeInvalidRequest, "These subnets are public, their route tables have a route to an internet gateway: %s. Create a VPC connector with private subnets.", strings.Join(open, ", "))
+	}
+	return list, nil
+}
+
+// unconnected tells those who speak the App Runner API why a subnet has no room for an interface.
+func unconnected(sub Subnet, err error) error {
+	var refused *apprunner.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	return apprunner.Errorf(apprunner.CodeInvalidRequest, "The subnet %s (%s) cannot have a network interface: %s Free an address in it, or create a VPC connector with other subnets.", sub.ID, sub.Zone, refused.Message)
+}
+
+// Connected are the interfaces that a set of subnets and groups has.
+func (n *Network) Connected(ctx context.Context, sc apprunner.Scope, subnets, groups []string) (own []Interface, err error) {
+	err = n.DB.View(ctx, func(tx *store.Tx) error {
+		list, err := all[Interface](tx, sc)
+		own = ownedBy(list, connectorKey(subnets, groups))
+		return err
 	})
 	return own, err
 }

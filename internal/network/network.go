@@ -29,6 +29,8 @@ type Config struct {
 	// Hosted says that somebody shows the layout on this host and settles endpoints. Without, they are records only, which are
 	// available and deleted at once.
 	Hosted bool
+	// ClosedZones are the zones, such as us-east-1c, that VPC connectors cannot use.
+	ClosedZones []string
 	// Pool is where public addresses are taken from; default 198.18.0.0/15, which is routed nowhere (RFC 2544).
 	Pool netip.Prefix
 }

@@ -5,7 +5,8 @@
 // much, both functions of values. The kernel is the memory: what a process that was killed left half done is found and finished by the
 // next one. What flows out is what has become of each endpoint ([Keeper]).
 //
-// Nothing leads from such a namespace to this machine, to instances or to another VPC: it has no cable to anywhere. Who serves at an
-// endpoint opens sockets inside, which is how bytes get in and out. The room knows nothing of services; what names mean is asked of
-// the one interface Names.
+// Nothing leads from such a namespace to this machine, to instances or to another VPC. Who serves at an endpoint opens sockets inside,
+// which is how bytes get in; the instances that call out through a VPC are plugged into the namespace of a connector's interface
+// ([outlet]), by whoever runs them; and only a VPC whose routes lead through a NAT gateway has a cable to the public addresses beyond this
+// machine ([world]). The room knows nothing of services; what names mean is asked of the one interface Names.
 package host

@@ -20,6 +20,7 @@ import (
 type firewall struct {
 	cidr     netip.Prefix
 	resolver netip.Addr // reached from everywhere in the VPC, whatever the groups say; invalid: there is none
+	world    netip.Addr // what leaves the VPC comes from here; invalid: nothing does
 	groups   []group
 }
 
@@ -123,13 +124,33 @@ func (f firewall) load(conn *nftables.Conn) error {
 		}
 	})
 	f.side(r, "arriving", arrivingPriority, func(c *nftables.Chain) {
+		if f.world.IsValid() { // which has no groups
+			r.Rule(c, hostnet.OnInterface(expr.MetaKeyOIFNAME, worldLink), hostnet.Accept())
+		}
 		for _, g := range f.groups {
 			in := rulesOf(r, chainName("in", g.id), g.in, hostnet.SourceWithin, hostnet.SourceIn, sets)
 			r.Rule(c, hostnet.DestinationIn(sets[g.id]), hostnet.Jump(in))
 		}
 	})
+	f.answer(r)
+	if f.world.IsValid() {
+		c := r.Chain("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource)
+		r.Rule(c, hostnet.OnInterface(expr.MetaKeyOIFNAME, worldLink), hostnet.SendFrom(f.world))
+	}
 	return r.Load()
 }
+
+// answer keeps the resolver from being refused for the moment in which the process behind it is started again: who hears nothing asks
+// once more.
+func (f firewall) answer(r *hostnet.Ruleset) {
+	if f.resolver.IsValid() {
+		c := r.Chain("answering", nftables.ChainTypeFilter, nftables.ChainHookOutput, nftables.ChainPriorityFilter)
+		r.Rule(c, hostnet.SourceWithin(single(f.resolver)), hostnet.ICMP(unreachable, -1), hostnet.Drop())
+	}
+}
+
+// unreachable is the type of ICMP by which a port without a socket is told (RFC 792).
+const unreachable = 3
 
 // side makes the chains that judge packets by the groups of one side: what no group lets through is dropped.
 func (f firewall) side(r *hostnet.Ruleset, name string, priority int32, groups func(*nftables.Chain)) {

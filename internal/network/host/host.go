@@ -16,9 +16,11 @@ import (
 // Host shows VPCs on this machine. It is safe for use by several goroutines.
 type Host struct {
 	spaces namespaces
+	world  world // nil: nothing leaves a VPC
 
 	mu     sync.Mutex
-	loaded map[string]loaded // what this process knows of the firewalls it loaded, by VPC
+	loaded map[string]loaded           // what this process knows of the firewalls it loaded, by VPC
+	fenced map[string]hostnet.Identity // where it loaded the rules of outlets
 }
 
 // loaded is a firewall and where it was loaded.
@@ -29,14 +31,18 @@ type loaded struct {
 
 // New returns a host whose namespaces live below dir. It changes nothing.
 func New(dir string) *Host {
-	return &Host{spaces: namespaces{dir}, loaded: map[string]loaded{}}
+	return &Host{spaces: namespaces{dir}, loaded: map[string]loaded{}, fenced: map[string]hostnet.Identity{}}
 }
 
 // Namespace is the path at which the network namespace of a VPC is entered, while it is shown.
 func (h *Host) Namespace(vpcID string) string { return h.spaces.path(vpcID) }
 
-// Apply brings this machine to a layout, and returns what it could not show, by VPC. It may be repeated; it finishes what a process that
-// was killed began.
+// Outlet is the path at which the network namespace of a connector's interface is entered, while it is shown.
+func (h *Host) Outlet(interfaceID string) string { return h.spaces.path(interfaceID) }
+
+// Apply brings this machine to a layout, and returns what it could not show, by VPC, by interface of a connector, and by VPC and "/world"
+// where one should lead out of this machine. It may be repeated;
+// it finishes what a process that was killed began.
 func (h *Host) Apply(l network.Layout) (failed map[string]error, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -45,32 +51,71 @@ func (h *Host) Apply(l network.Layout) (failed map[string]error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	stays := stay(want)
 	for _, id := range there {
-		if _, stays := want[id]; !stays {
-			delete(h.loaded, id)
-			err = errors.Join(err, h.spaces.remove(id))
+		if !stays[id] {
+			err = errors.Join(err, h.remove(id))
 		}
 	}
 	failed = map[string]error{}
 	for id, v := range want {
-		if err := h.show(v); err != nil {
+		cutOff, err := h.show(v)
+		if cutOff != nil {
+			failed[id+"/"+worldLink] = cutOff
+		}
+		if err != nil {
 			failed[id] = err
+			continue
+		}
+		for _, o := range v.outlets {
+			if err := h.showOutlet(id, o); err != nil {
+				failed[o.id] = err
+			}
 		}
 	}
 	return failed, err
 }
 
-// show brings the namespace of one VPC to what it has to be.
-func (h *Host) show(v vpc) error {
+// stay are the namespaces that there have to be: those of VPCs and of outlets.
+func stay(want map[string]vpc) map[string]bool {
+	ids := map[string]bool{}
+	for id, v := range want {
+		ids[id] = true
+		for _, o := range v.outlets {
+			ids[o.id] = true
+		}
+	}
+	return ids
+}
+
+// remove takes a namespace away with all that leads there.
+func (h *Host) remove(id string) error {
+	delete(h.loaded, id)
+	delete(h.fenced, id)
+	if h.world != nil {
+		if err := h.world.Leave(id); err != nil {
+			return err
+		}
+	}
+	return h.spaces.remove(id)
+}
+
+// show brings the namespace of one VPC to what it has to be. A VPC that should lead out of this machine and cannot, which cutOff tells
+// about, is shown all the same.
+func (h *Host) show(v vpc) (cutOff, err error) {
 	in, err := h.spaces.ensure(v.id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := open(h.spaces.path(v.id))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer d.close()
+	var hop netip.Addr
+	if v.firewall.world, hop, cutOff = h.lead(v); !v.firewall.world.IsValid() {
+		v.ways = nil
+	}
 	// The firewall comes before the addresses it protects.
 	if now := (loaded{in, v.firewall}); !reflect.DeepEqual(h.loaded[v.id], now) {
 		conn, err := d.rules()
@@ -78,15 +123,18 @@ func (h *Host) show(v vpc) error {
 			err = v.firewall.load(conn)
 		}
 		if err != nil {
-			return err
+			return cutOff, err
 		}
 		h.loaded[v.id] = now
 	}
 	have, err := d.look()
 	if err != nil {
-		return err
+		return cutOff, err
 	}
-	return d.apply(diff(v, have))
+	if err := d.apply(diff(v, have)); err != nil {
+		return cutOff, err
+	}
+	return cutOff, d.direct(v.ways, hop)
 }
 
 // Destroy removes all that is outside the data directory.

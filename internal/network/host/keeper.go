@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"reflect"
 	"sync"
@@ -57,7 +56,7 @@ type Keeper struct {
 	shown     network.Layout       // what there is no need to show again at once
 
 	mu    sync.Mutex
-	ports map[string]bool // interfaces of commands that may be plugged in
+	ports map[string]port // of interfaces of commands and connectors
 	news  chan struct{}   // closed when there are others
 }
 
@@ -141,33 +140,48 @@ func (k *Keeper) once(ctx context.Context) error {
 	return err
 }
 
-// open lets commands in.
+// port is an interface on a subnet's bridge, or room for one.
+type port struct {
+	fault    error      // why there is none
+	resolver netip.Addr // of the VPC; invalid: there is none
+}
+
+// open lets commands and instances in.
 func (k *Keeper) open(want map[string]vpc, failed map[string]error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.ports = map[string]bool{}
+	k.ports = map[string]port{}
 	for id, v := range want {
-		if failed[id] == nil {
-			maps.Copy(k.ports, v.ports)
+		for name := range v.ports {
+			k.ports[name] = port{failed[id], v.resolver}
+		}
+		for _, o := range v.outlets {
+			k.ports[PortName(o.id)] = port{cmp.Or(failed[id], failed[o.id]), v.resolver}
 		}
 	}
 	close(k.news)
 	k.news = make(chan struct{})
 }
 
-// Await returns when a command can be plugged in at its interface, and its VPC's resolver answers.
+// Await returns when a command or an instance can be plugged in at its interface, and its VPC's resolver answers.
 func (k *Keeper) Await(ctx context.Context, interfaceID string) error {
+	_, err := k.await(ctx, interfaceID)
+	return err
+}
+
+func (k *Keeper) await(ctx context.Context, interfaceID string) (port, error) {
 	for {
 		k.mu.Lock()
-		open, news := k.ports[PortName(interfaceID)], k.news
+		p, known := k.ports[PortName(interfaceID)]
+		news := k.news
 		k.mu.Unlock()
-		if open {
-			return nil
+		if known && p.fault == nil {
+			return p, nil
 		}
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return fmt.Errorf("the VPC of %s is not shown on this machine: %w", interfaceID, ctx.Err())
+			return p, fmt.Errorf("the VPC of %s is not shown on this machine: %w", interfaceID, cmp.Or(p.fault, ctx.Err()))
 		}
 	}
 }

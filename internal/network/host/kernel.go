@@ -117,11 +117,14 @@ func (d *door) dropLink(name string) error {
 func (d *door) address(do func(netlink.Link, *netlink.Addr) error, a address, done error) error {
 	link, err := d.links.LinkByName(a.link)
 	if err == nil {
-		network := &net.IPNet{IP: a.prefix.Addr().AsSlice(), Mask: net.CIDRMask(a.prefix.Bits(), 32)}
-		err = do(link, &netlink.Addr{IPNet: network})
+		err = do(link, &netlink.Addr{IPNet: ipNet(a.prefix)})
 	}
 	if err != nil && !errors.Is(err, done) {
 		return fmt.Errorf("address %v of %s: %w", a.prefix, a.link, err)
 	}
 	return nil
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), 32)}
 }

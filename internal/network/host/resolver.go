@@ -118,6 +118,8 @@ func (r *resolver) answer(ctx context.Context, q *dns.Msg) *dns.Msg {
 	own, known := r.names.Answer(ctx, r.vpc, q)
 	switch {
 	case known:
+	case isNobody(q):
+		own = new(dns.Msg).SetRcode(q, dns.RcodeNameError)
 	case r.wayOut.Load():
 		own = r.forward(ctx, q)
 	default:
@@ -125,6 +127,10 @@ func (r *resolver) answer(ctx context.Context, q *dns.Msg) *dns.Msg {
 	}
 	own.RecursionAvailable = true
 	return own
+}
+
+func isNobody(q *dns.Msg) bool {
+	return len(q.Question) == 1 && dns.IsSubDomain(nobody, q.Question[0].Name)
 }
 
 // forward puts a question to the host's resolvers, one after the other.

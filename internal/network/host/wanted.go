@@ -18,6 +18,8 @@ type vpc struct {
 	wayOut   bool       // names of the world may be asked for
 	bridges  []bridge
 	ports    map[string]bool // interfaces that others have put on the bridges and that are to stay
+	outlets  []outlet
+	ways     []way
 	firewall firewall
 }
 
@@ -28,7 +30,7 @@ type bridge struct {
 	addresses []netip.Addr // of endpoints
 }
 
-// wanted tells what a layout asks this host to show: nothing of VPCs that have neither endpoints nor interfaces of commands.
+// wanted tells what a layout asks this host to show: nothing of VPCs that have neither endpoints nor interfaces of commands or connectors.
 func wanted(l network.Layout) map[string]vpc {
 	all := map[string]vpc{}
 	for _, p := range l.VPCs {
@@ -58,10 +60,14 @@ func wantedVPC(p network.Plan) vpc {
 		}
 	}
 	for _, i := range p.Interfaces {
-		if i.IsCommand() {
+		if i.IsCommand() || i.IsConnector() {
 			v.ports[PortName(i.ID)] = true
 		}
+		if n, found := at[i.SubnetID]; found && i.IsConnector() {
+			v.outlets = append(v.outlets, outlet{id: i.ID, bridge: v.bridges[n].name, address: i.Address, router: v.bridges[n].router.Addr()})
+		}
 	}
+	v.ways = waysOf(p)
 	for n := range v.bridges {
 		slices.SortFunc(v.bridges[n].addresses, netip.Addr.Compare)
 	}
