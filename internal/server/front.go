@@ -128,7 +128,9 @@ func (f *front) ready(w http.ResponseWriter, r *http.Request) {
 // serveHTTP answers on a listener until ctx ends, and lets requests in flight finish for a moment. Without secure it speaks plain HTTP.
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, secure *tls.Config) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	finished := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(finished)
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if srv.Shutdown(grace) != nil {
@@ -144,6 +146,7 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, secure *tls.
 	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
+	<-finished // Serve returns when the end begins
 	return nil
 }
 
