@@ -26,6 +26,8 @@ type none struct {
 	credentials
 }
 
+type noSecrets struct{ secrets }
+
 func (none) Certificates(context.Context) ([]edge.Certificate, error) { return nil, nil }
 func (none) Challenges() []edge.Challenge                             { return nil }
 func (none) Append(context.Context, apprunner.Scope, string, string, []observe.Event) error {
@@ -82,7 +84,7 @@ func crowd(b *testing.B, services int) *Reconciler {
 	var nothing none
 	r, err := New(Config{
 		DB: db, Repositories: nothing, Builder: nothing, Images: nothing, Instances: instancetest.NewWorld().Driver(), Router: edge.NewClient(filepath.Join(dir, "edge.sock")),
-		Logs: nothing, Certificates: nothing, Credentials: nothing, Log: slog.New(slog.DiscardHandler), ScratchDir: dir,
+		Logs: nothing, Certificates: nothing, Credentials: nothing, Secrets: noSecrets{}, Log: slog.New(slog.DiscardHandler), ScratchDir: dir,
 	})
 	must(err)
 	_, err = r.publishOnce(b.Context(), true)

@@ -63,11 +63,11 @@ func (j *job) awaitHealthy(ctx context.Context) error {
 
 // restartMissing starts what a restart of the whole machine took away between provision and here.
 func (j *job) restartMissing(ctx context.Context, set []apprunner.Instance) ([]apprunner.Instance, error) {
-	d, img, err := j.r.version(ctx, j.deploymentID())
+	v, err := j.r.version(ctx, j.svc, j.deploymentID(), j.secretsID())
 	if err != nil {
 		return nil, err
 	}
-	return set, j.r.startAll(ctx, j.svc, d, img, set, nil)
+	return set, j.r.startAll(ctx, j.svc, v, set, nil)
 }
 
 // watchExit ends the wait when an instance ends before it was ready.

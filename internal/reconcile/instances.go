@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,12 +24,19 @@ func (j *job) provision(ctx context.Context) error {
 	if err := j.reload(ctx); err != nil {
 		return err
 	}
-	d, img, err := j.r.version(ctx, j.deploymentID())
+	d, img, err := j.r.stored(ctx, j.deploymentID())
 	if err != nil {
 		return err
 	}
-	if name := firstKey(d.Run.Secrets); name != "" {
-		return apprunner.Errorf(apprunner.CodeInvalidRequest, "The secret for variable %s (%s) could not be read: this installation serves no secrets yet. Remove it from the service's secrets.", name, d.Run.Secrets[name])
+	if err := j.takeSecrets(ctx, d); err != nil {
+		return err
+	}
+	v, err := j.r.complete(ctx, j.svc, d, img, j.secretsID())
+	if err != nil {
+		return err
+	}
+	if err := checkEnvironment(j.r.environment(j.svc, v)); err != nil {
+		return err
 	}
 	if err := j.connect(ctx); err != nil {
 		return err
@@ -49,7 +57,7 @@ func (j *job) provision(ctx context.Context) error {
 		return err
 	}
 	j.log.Step("Provisioning %d instance(s) with %s vCPU and %d MB memory for deployment.", len(set), vcpu(j.svc.Instance.CPU), j.svc.Instance.Memory)
-	return j.r.startAll(ctx, j.svc, d, img, set, nil)
+	return j.r.startAll(ctx, j.svc, v, set, nil)
 }
 
 // size is how many instances a new set begins with: what the service needs at the moment, within its limits, and one at least.
@@ -58,8 +66,32 @@ func (j *job) size() int {
 	return max(min(max(limits.MinSize, j.r.traffic.wanted(j.op.ServiceARN)), limits.MaxSize), 1)
 }
 
-// version reads a deployment and its image.
-func (r *Reconciler) version(ctx context.Context, id string) (d apprunner.Deployment, img image.Image, err error) {
+// version is what instances are started from.
+type version struct {
+	apprunner.Deployment
+	image   image.Image
+	secrets map[string]string // the values of the secret variables; they are written nowhere
+}
+
+// version reads a deployment, its image and the values of its secrets that are kept under an id.
+func (r *Reconciler) version(ctx context.Context, svc apprunner.Service, id, secretsID string) (version, error) {
+	d, img, err := r.stored(ctx, id)
+	if err != nil {
+		return version{}, err
+	}
+	return r.complete(ctx, svc, d, img, secretsID)
+}
+
+func (r *Reconciler) complete(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, secretsID string) (v version, err error) {
+	v = version{Deployment: d, image: img}
+	if len(d.Run.Secrets) > 0 {
+		v.secrets, err = r.Secrets.Kept(ctx, reader(svc), secretsID)
+	}
+	return v, err
+}
+
+// stored reads a deployment and its image.
+func (r *Reconciler) stored(ctx context.Context, id string) (d apprunner.Deployment, img image.Image, err error) {
 	var found bool
 	err = r.DB.View(ctx, func(tx *store.Tx) (err error) {
 		d, found, err = tx.Deployment(id)
@@ -89,7 +121,7 @@ const atOnce = 4
 
 // startAll starts instances that are recorded already and notes their addresses. started, which may be nil, is called after each.
 // One that cannot be started does not keep the others from starting.
-func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, img image.Image, set []apprunner.Instance, started func(context.Context) error) error {
+func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, v version, set []apprunner.Instance, started func(context.Context) error) error {
 	var extras apprunner.Extras
 	err := r.DB.View(ctx, func(tx *store.Tx) error {
 		tags, err := tx.Tags(svc.ARN())
@@ -103,7 +135,7 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 	g.SetLimit(atOnce)
 	for n := range set {
 		g.Go(func() error {
-			if err := r.startOne(ctx, svc, d, r.spec(svc, d, img, set[n].ID, extras.Capabilities), &set[n]); err != nil || started == nil {
+			if err := r.startOne(ctx, svc, r.spec(svc, v, set[n].ID, extras.Capabilities), v.Run.Port, &set[n]); err != nil || started == nil {
 				return err
 			}
 			return started(ctx)
@@ -112,7 +144,7 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, d appr
 	return g.Wait()
 }
 
-func (r *Reconciler) startOne(ctx context.Context, svc apprunner.Service, d apprunner.Deployment, spec instance.Spec, i *apprunner.Instance) error {
+func (r *Reconciler) startOne(ctx context.Context, svc apprunner.Service, spec instance.Spec, port int, i *apprunner.Instance) error {
 	if svc.Instance.RoleARN != "" {
 		env, err := r.Credentials.Register(ctx, spec.ID, spec.ServiceARN, svc.Instance.RoleARN)
 		if err != nil {
@@ -124,7 +156,7 @@ func (r *Reconciler) startOne(ctx context.Context, svc apprunner.Service, d appr
 	if err != nil {
 		return fmt.Errorf("start instance %s: %w", i.ID, err)
 	}
-	i.Address = net.JoinHostPort(runs.Address.String(), strconv.Itoa(d.Run.Port))
+	i.Address = net.JoinHostPort(runs.Address.String(), strconv.Itoa(port))
 	return r.noteAddress(ctx, i)
 }
 
@@ -141,15 +173,15 @@ func (r *Reconciler) noteAddress(ctx context.Context, i *apprunner.Instance) err
 }
 
 // spec says how one instance runs.
-func (r *Reconciler) spec(svc apprunner.Service, d apprunner.Deployment, img image.Image, id string, caps []string) instance.Spec {
-	layers := make([]string, len(img.Layers))
-	for n, l := range img.Layers {
+func (r *Reconciler) spec(svc apprunner.Service, v version, id string, caps []string) instance.Spec {
+	layers := make([]string, len(v.image.Layers))
+	for n, l := range v.image.Layers {
 		layers[n] = l.Dir
 	}
 	return instance.Spec{
-		ID: id, ServiceARN: svc.ARN(), DeploymentID: d.ID, Rootfs: instance.Rootfs{Layers: layers},
-		Args: arguments(img.Config, d.Run), Env: r.environment(svc, img.Config, d.Run), Dir: img.Config.WorkingDir, User: img.Config.User,
-		CPU: svc.Instance.CPU, MemoryMiB: svc.Instance.Memory, DiskMiB: diskFor(img.SizeBytes), Files: r.Files, Egress: instance.EgressPublic, Capabilities: caps,
+		ID: id, ServiceARN: svc.ARN(), DeploymentID: v.ID, Rootfs: instance.Rootfs{Layers: layers},
+		Args: arguments(v.image.Config, v.Run), Env: r.environment(svc, v), Dir: v.image.Config.WorkingDir, User: v.image.Config.User,
+		CPU: svc.Instance.CPU, MemoryMiB: svc.Instance.Memory, DiskMiB: diskFor(v.image.SizeBytes), Files: r.Files, Egress: instance.EgressPublic, Capabilities: caps,
 	}
 }
 
@@ -173,20 +205,18 @@ func arguments(c image.ImageConfig, run apprunner.RunConfiguration) []string {
 }
 
 // environment lays the image's, the installation's and the user's variables over each other, the port on top (§17).
-func (r *Reconciler) environment(svc apprunner.Service, c image.ImageConfig, run apprunner.RunConfiguration) []string {
-	port := strconv.Itoa(run.Port)
+func (r *Reconciler) environment(svc apprunner.Service, v version) []string {
+	run, port := v.Run, strconv.Itoa(v.Run.Port)
 	env := map[string]string{}
-	for _, kv := range c.Env {
-		for n := range kv {
-			if kv[n] == '=' {
-				env[kv[:n]] = kv[n+1:]
-				break
-			}
+	for _, kv := range v.image.Config.Env {
+		if name, value, found := strings.Cut(kv, "="); found {
+			env[name] = value
 		}
 	}
 	env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = svc.Region, svc.Region
 	maps.Copy(env, r.Environment)
 	maps.Copy(env, run.Env)
+	maps.Copy(env, v.secrets)
 	env["PORT"] = port
 	if run.PortEnv != "" {
 		env[run.PortEnv] = port
@@ -218,11 +248,3 @@ func (r *Reconciler) stopAll(ctx context.Context, set []apprunner.Instance) erro
 }
 
 func vcpu(units int) string { return strconv.FormatFloat(float64(units)/1024, 'f', -1, 64) }
-
-func firstKey(m map[string]string) string {
-	keys := slices.Sorted(maps.Keys(m))
-	if len(keys) == 0 {
-		return ""
-	}
-	return keys[0]
-}

@@ -213,7 +213,7 @@ func (j *job) removeNew(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := j.r.stopAll(ctx, mine); err != nil {
+	if err := errors.Join(j.r.stopAll(ctx, mine), j.forgetSecrets(ctx)); err != nil {
 		return err
 	}
 	id := apprunner.StreamID(j.op.ID)
@@ -244,10 +244,14 @@ func (j *job) end(ctx context.Context, status apprunner.OperationStatus) error {
 		if s.Status == apprunner.StatusDeleted {
 			s.DeletedAt, s.UpdatedAt = now, now
 		}
+		if s.Status == apprunner.StatusDeleted || s.Status == apprunner.StatusPaused { // whoever resumes reads them anew
+			s.SecretsID = ""
+			err = j.r.Secrets.Forget(tx, op.ServiceARN, "")
+		}
 		if ok && op.Type == apprunner.OpStartDeployment {
 			s.UpdatedAt = now
 		}
-		return errors.Join(tx.PutService(s), tx.PutOperation(op),
+		return errors.Join(err, tx.PutService(s), tx.PutOperation(op),
 			emitOperation(tx, s, op, op.EndedMessage(ok), now),
 			observe.EmitEvent(tx, observe.StatusChange(s, before, now)))
 	})

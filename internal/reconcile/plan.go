@@ -95,8 +95,8 @@ func (j *job) switchTraffic(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		svc.DeploymentID = j.deploymentID()
-		if err := tx.PutService(svc); err != nil {
+		svc.DeploymentID, svc.SecretsID = j.deploymentID(), j.secretsID()
+		if err := errors.Join(tx.PutService(svc), j.r.Secrets.Forget(tx, j.op.ServiceARN, svc.SecretsID)); err != nil {
 			return err
 		}
 		all, err := tx.Instances(j.op.ServiceARN)

@@ -78,6 +78,7 @@ type Config struct {
 	Logs         logs
 	Certificates certificates
 	Credentials  credentials
+	Secrets      secrets
 	Log          *slog.Logger
 
 	// Networks are the VPCs in which private services are reached, Ingresses what joins services to them. nil: private services are
@@ -133,7 +134,7 @@ type Reconciler struct {
 func New(c Config) (*Reconciler, error) {
 	switch {
 	case c.DB == nil, c.Repositories == nil, c.Builder == nil, c.Images == nil, c.Instances == nil, c.Router == nil,
-		c.Logs == nil, c.Certificates == nil, c.Credentials == nil, c.Log == nil, c.ScratchDir == "":
+		c.Logs == nil, c.Certificates == nil, c.Credentials == nil, c.Secrets == nil, c.Log == nil, c.ScratchDir == "":
 		return nil, errors.New("reconcile: a required member of Config is missing")
 	}
 	if c.Now == nil {

@@ -317,7 +317,7 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	if d.missing == 0 {
 		return nil
 	}
-	dep, img, err := r.version(ctx, v.svc.DeploymentID)
+	dep, err := r.version(ctx, v.svc, v.svc.DeploymentID, v.svc.SecretsID)
 	if err != nil {
 		return err
 	}
@@ -328,7 +328,7 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	if err := r.addActive(ctx, v.svc, set); err != nil {
 		return err
 	}
-	if err := r.startAll(ctx, v.svc, dep, img, set, r.publish); err != nil {
+	if err := r.startAll(ctx, v.svc, dep, set, r.publish); err != nil {
 		r.back.failed(arn, now, 0)
 		return fmt.Errorf("start instances of %s: %w", v.svc.Name, errors.Join(err, r.forgetUnstarted(ctx, set)))
 	}
@@ -388,7 +388,7 @@ func (r *Reconciler) addActive(ctx context.Context, was apprunner.Service, set [
 		if err != nil {
 			return err
 		}
-		if !found || svc.DeploymentID != was.DeploymentID || svc.Status != was.Status {
+		if !found || svc.DeploymentID != was.DeploymentID || svc.SecretsID != was.SecretsID || svc.Status != was.Status {
 			return fmt.Errorf("service %s changed while an instance was to be replaced", was.Name)
 		}
 		for _, i := range set {

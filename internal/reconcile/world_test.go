@@ -46,16 +46,18 @@ type world struct {
 	startTime time.Duration
 	quiet     time.Duration // default 60 s
 	vpcs      *vpcs         // nil: there are none
+	vault     *vault
 	killed    chan struct{} // closed when the reconciler is ended; lets go a worker that stands at a step boundary
 }
 
 // sources is a repository with one branch and the builder that makes images of it.
 type sources struct {
-	mu     sync.Mutex
-	args   []string // what the built application runs
-	env    map[string]string
-	failed error // of the next builds
-	builds int
+	mu      sync.Mutex
+	args    []string // what the built application runs
+	env     map[string]string
+	secrets map[string]string
+	failed  error // of the next builds
+	builds  int
 }
 
 func (s *sources) Fetch(_ context.Context, _ source.Repository, dir string) (source.Commit, error) {
@@ -70,7 +72,7 @@ func (s *sources) Build(_ context.Context, req build.Request) (build.Result, err
 	if s.failed != nil {
 		return build.Result{}, s.failed
 	}
-	return build.Result{ImageDigest: fmt.Sprintf("sha256:%064d", s.builds), Run: apprunner.RunConfiguration{Args: s.args, Port: 8080, Env: s.env}}, nil
+	return build.Result{ImageDigest: fmt.Sprintf("sha256:%064d", s.builds), Run: apprunner.RunConfiguration{Args: s.args, Port: 8080, Env: s.env, Secrets: s.secrets}}, nil
 }
 
 func (s *sources) RemoveCaches(context.Context, string) error { return nil }
@@ -85,6 +87,12 @@ func (s *sources) sets(env map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.env = env
+}
+
+func (s *sources) hides(references map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secrets = references
 }
 
 func (s *sources) fails(err error) {
@@ -134,11 +142,11 @@ type noCertificates struct{}
 func (noCertificates) Certificates(context.Context) ([]edge.Certificate, error) { return nil, nil }
 func (noCertificates) Challenges() []edge.Challenge                             { return nil }
 
-// noCredentials is for services without a role.
+// noCredentials gives instances none.
 type noCredentials struct{}
 
 func (noCredentials) Register(context.Context, string, string, string) ([]string, error) {
-	return nil, errors.New("no roles here")
+	return nil, nil
 }
 func (noCredentials) Forget(context.Context, string) error { return nil }
 func (noCredentials) Keep(context.Context, []string) error { return nil }
@@ -161,6 +169,7 @@ func newWorld(t *testing.T) *world {
 		w.control, err = control.New(control.Config{DB: w.db, Suffix: "test", IngressWork: true, Log: slog.New(slog.DiscardHandler)})
 		return err
 	}())
+	w.vault = openVault(t, w.db)
 	w.startEdge()
 	t.Cleanup(func() {
 		w.halt()
@@ -203,7 +212,7 @@ func (w *world) run(fault func(string)) {
 	w.t.Helper()
 	conf := reconcile.Config{
 		DB: w.db, Repositories: w.source, Builder: w.source, Images: w.images, Instances: w.machine.Driver(), Router: w.router, Logs: w.logs,
-		Certificates: noCertificates{}, Credentials: noCredentials{}, Log: slog.New(slog.NewTextHandler(t0{w.t}, nil)), ScratchDir: filepath.Join(w.dir, "checkouts"),
+		Certificates: noCertificates{}, Credentials: noCredentials{}, Secrets: w.vault.environment, Log: slog.New(slog.NewTextHandler(t0{w.t}, nil)), ScratchDir: filepath.Join(w.dir, "checkouts"),
 		StartTimeout: w.startTime, DrainTimeout: 10 * time.Second, StopGrace: 100 * time.Millisecond, QuietTime: w.quiet, Fault: fault, Keep: 3,
 	}
 	if w.vpcs != nil {

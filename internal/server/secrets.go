@@ -9,6 +9,7 @@ import (
 	"slipway.dev/slipway/internal/kms"
 	"slipway.dev/slipway/internal/secret"
 	"slipway.dev/slipway/internal/secret/parameter"
+	"slipway.dev/slipway/internal/secret/runtimeenv"
 )
 
 // vault shows the keys to the secret room.
@@ -37,4 +38,12 @@ func (s *System) secretServices(tokens *api.Tokens) ([]*api.Service, error) {
 	manager, err1 := api.NewSecrets(api.SecretsConfig{Secrets: s.secrets, Keys: s.keys, Rights: s.iam, Tokens: tokens})
 	parameters, err2 := api.NewParameters(s.parameters, s.keys, tokens)
 	return []*api.Service{manager, parameters}, errors.Join(err1, err2)
+}
+
+// openEnvironment opens what reads the secret variables of services.
+func (s *System) openEnvironment(ctx context.Context) (err error) {
+	s.environment, err = runtimeenv.Open(ctx, runtimeenv.Config{
+		DB: s.db, Keys: vault{s.keys}, Secrets: s.secrets, Parameters: s.parameters, Guard: instanceRoles{s},
+	})
+	return err
 }

@@ -30,6 +30,7 @@ import (
 	"slipway.dev/slipway/internal/reconcile/meter"
 	"slipway.dev/slipway/internal/secret"
 	"slipway.dev/slipway/internal/secret/parameter"
+	"slipway.dev/slipway/internal/secret/runtimeenv"
 	"slipway.dev/slipway/internal/source"
 	"slipway.dev/slipway/internal/store"
 )
@@ -40,32 +41,33 @@ type System struct {
 	log   *slog.Logger
 	scope apprunner.Scope
 
-	db         *store.DB
-	iam        *iam.Directory
-	keys       *kms.Keys
-	secrets    *secret.Secrets
-	parameters *parameter.Parameters
-	audit      *observe.Audit
-	logs       *observe.Logs
-	events     *events.Bus
-	metricData *metrics.Metrics
-	meter      *meter.Meter
-	images     *image.Store
-	git        *source.Git
-	host       *source.Host
-	watcher    *source.Watcher
-	hooks      *source.Hooks
-	driver     *oci.Driver
-	builder    *build.Builder
-	control    *control.Control
-	networks   *network.Network
-	work       *reconcile.Reconciler
-	deploy     *imageDeployments
-	edge       *edge.Client
-	names      *names
-	vpcs       *host.Host
-	keeper     *host.Keeper
-	domains    *domain.Registrar
+	db          *store.DB
+	iam         *iam.Directory
+	keys        *kms.Keys
+	secrets     *secret.Secrets
+	parameters  *parameter.Parameters
+	environment *runtimeenv.Environment
+	audit       *observe.Audit
+	logs        *observe.Logs
+	events      *events.Bus
+	metricData  *metrics.Metrics
+	meter       *meter.Meter
+	images      *image.Store
+	git         *source.Git
+	host        *source.Host
+	watcher     *source.Watcher
+	hooks       *source.Hooks
+	driver      *oci.Driver
+	builder     *build.Builder
+	control     *control.Control
+	networks    *network.Network
+	work        *reconcile.Reconciler
+	deploy      *imageDeployments
+	edge        *edge.Client
+	names       *names
+	vpcs        *host.Host
+	keeper      *host.Keeper
+	domains     *domain.Registrar
 	// standing is nil without an ACME authority
 	standing *domain.Standing
 	creds    *iam.InstanceEndpoint
@@ -78,7 +80,7 @@ type System struct {
 func newSystem(ctx context.Context, c Config, log *slog.Logger) (*System, error) {
 	s := &System{conf: c, log: log, scope: apprunner.Scope{Account: c.Account, Region: c.Region}, edge: edge.NewClient(c.edgeSocket())}
 	for _, open := range []func(context.Context) error{
-		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openSecrets, s.openImages, s.openInstances, s.openMetrics, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
+		s.openRecords, s.openEvents, s.openAudit, s.openIdentities, s.openKeys, s.openSecrets, s.openEnvironment, s.openImages, s.openInstances, s.openMetrics, s.openNetworks, s.openNames, s.openKeeper, s.openSource, s.openControl, s.openWork, s.openDomains, s.openFront,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -260,7 +262,7 @@ func (s *System) openWork(context.Context) (err error) {
 	s.work, err = reconcile.New(reconcile.Config{
 		Environment: env,
 		DB:          s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
-		Certificates: s.names, Credentials: s.creds, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
+		Certificates: s.names, Credentials: s.creds, Secrets: s.environment, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		Networks: shownVPCs{s.networks, s.vpcs}, Ingresses: s.control,
 		FirstService: s.linkedRole(servicesPrincipal), Rested: debug.FreeOSMemory, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
