@@ -18,6 +18,7 @@ import (
 type metricStore interface {
 	Put(context.Context, []metrics.Entry) error
 	Read(context.Context, metrics.Span) ([]metrics.Bucket, error)
+	Data(ctx context.Context, queries []metrics.Query, from, to time.Time) ([]metrics.Result, error)
 	List(context.Context, apprunner.Scope, metrics.Filter) ([]metrics.Listed, error)
 }
 
@@ -46,6 +47,7 @@ func NewCloudWatch(c CloudWatchConfig) (*Service, error) {
 		Actions: map[string]Action{
 			"ListMetrics":         action(anything[cloudwatch.ListMetricsInput]("cloudwatch:ListMetrics"), w.listMetrics),
 			"GetMetricStatistics": action(anything[cloudwatch.GetMetricStatisticsInput]("cloudwatch:GetMetricStatistics"), w.getStatistics),
+			"GetMetricData":       action(anything[cloudwatch.GetMetricDataInput]("cloudwatch:GetMetricData"), w.getData),
 			"PutMetricData":       command(mayPutMetrics, w.putMetrics),
 		},
 	}, nil

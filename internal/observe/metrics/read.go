@@ -129,7 +129,6 @@ func put(list []Bucket, at time.Time, unit string, p Point) []Bucket {
 	return append(list, Bucket{at, unit, p})
 }
 
-
 // Filter chooses metrics; what is empty chooses all.
 type Filter struct {
 	Namespace, Metric string
