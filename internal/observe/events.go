@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -26,6 +27,8 @@ type BusEvent struct {
 	DetailType string
 	Resources  []string
 	Detail     any // what JSON has as an object
+	// Targets are ARNs that the event goes to by itself, beside those that rules choose for it: the actions of an alarm.
+	Targets []string
 }
 
 // MarshalJSON gives the envelope that rules match and targets receive.
@@ -49,9 +52,9 @@ func EmitEvent(tx *store.Tx, e BusEvent) error {
 	if err != nil {
 		return fmt.Errorf("emit event: %w", err)
 	}
-	err = tx.Exec(`INSERT INTO events (seq, id, account, region, time, source, detail_type, resources, detail)
-		VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), $1, $2, $3, $4, $5, $6, $7, $8)`,
-		e.ID, e.Account, e.Region, store.Micros(e.Time), e.Source, e.DetailType, string(resources), string(detail))
+	err = tx.Exec(`INSERT INTO events (seq, id, account, region, time, source, detail_type, resources, detail, targets)
+		VALUES ((SELECT coalesce(max(seq), 0) + 1 FROM events), $1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		e.ID, e.Account, e.Region, store.Micros(e.Time), e.Source, e.DetailType, string(resources), string(detail), strings.Join(e.Targets, " "))
 	if err != nil {
 		return fmt.Errorf("emit event: %w", err)
 	}

@@ -60,4 +60,6 @@ var migrations = []string{
 		key TEXT NOT NULL,
 		value TEXT NOT NULL,
 		PRIMARY KEY (group_id, key))`,
+	// The ARNs that an event goes to whatever the rules choose, with spaces between them.
+	`ALTER TABLE events ADD COLUMN targets TEXT NOT NULL DEFAULT ''`,
 }

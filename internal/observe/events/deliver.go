@@ -117,6 +117,9 @@ func (b *Bus) targetOf(ctx context.Context, k laneKey) (r Rule, t Target, err er
 
 // readTarget fails with errGone when the target is not there any more.
 func readTarget(tx *store.Tx, k laneKey) (Rule, Target, error) {
+	if k.rule == "" {
+		return Rule{Scope: k.Scope}, Target{ID: k.target, ARN: k.target}, nil
+	}
 	r, _, err := readRule(tx, k.Scope, k.rule)
 	if err != nil {
 		return r, Target{}, err
@@ -170,7 +173,10 @@ func (b *Bus) send(ctx context.Context, d delivery) error {
 	if hook == nil {
 		return failure{err: errors.New("the setting event-targets gives no address for its ARN any more"), final: true}
 	}
-	m := message{id: messageID(d.event.ID, d.lane), body: body, headers: map[string]string{"Slipway-Rule": d.rule.ARN(), "Slipway-Target": d.arn()}}
+	m := message{id: messageID(d.event.ID, d.lane), body: body, headers: map[string]string{"Slipway-Target": d.arn()}}
+	if d.rule.Name != "" {
+		m.headers["Slipway-Rule"] = d.rule.ARN()
+	}
 	if d.lane.dead {
 		m.headers["Slipway-Dead-Target"], m.headers["Slipway-Error"] = d.target.ARN, d.reason
 	}
@@ -189,9 +195,13 @@ func (d delivery) body() ([]byte, error) {
 	return shape(d.event, d.rule)
 }
 
-// writeLog writes an event into a stream of a log group that has to be there. The stream has the name of rule and target.
+// writeLog writes an event into a stream of a log group that has to be there. The stream has the name of rule and target; that of events
+// which come without a rule is "direct".
 func (b *Bus) writeLog(ctx context.Context, d delivery, group string, body []byte) error {
 	stream := d.lane.rule + "/" + d.lane.target
+	if d.lane.rule == "" {
+		stream = "direct"
+	}
 	events := []observe.Event{{Time: b.conf.Now().UTC(), Message: string(body)}}
 	_, err := b.conf.Logs.PutEvents(ctx, d.lane.Scope, group, stream, events)
 	if apprunner.CodeOf(err) == apprunner.CodeNotFound {

@@ -18,6 +18,7 @@ type envelope struct {
 	seq     int64
 	scope   apprunner.Scope
 	arrived time.Time // when it was held against the rules
+	direct  []string  // ARNs that it goes to without a rule
 
 	Version    string          `json:"version"`
 	ID         string          `json:"id"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
@@ -86,7 +87,7 @@ func (b *Bus) relay(ctx context.Context) (more bool, err error) {
 	now := b.conf.Now().UTC()
 	var goals []goal
 	for _, e := range list {
-		goals = append(goals, b.goalsOf(e)...)
+		goals = append(append(goals, b.goalsOf(e)...), b.direct(e)...)
 	}
 	if err := b.note(ctx, list, goals, from, now); err != nil {
 		return false, err
@@ -160,6 +161,18 @@ func (b *Bus) goalsOf(e *envelope) (goals []goal) {
 	return goals
 }
 
+// direct tells where an event goes without a rule. The queue of such a target has no rule and the ARN as its name.
+func (b *Bus) direct(e *envelope) (goals []goal) {
+	for _, arn := range e.direct {
+		if b.serves(e.scope, arn) {
+			goals = append(goals, goal{e.seq, laneKey{Scope: e.scope, target: arn}})
+		} else {
+			b.tellUnserved(Rule{Scope: e.scope}, Target{ID: arn, ARN: arn})
+		}
+	}
+	return goals
+}
+
 // tellUnserved counts an event for a target to which nothing is sent, and says so once.
 func (b *Bus) tellUnserved(r Rule, t Target) {
 	b.count.unserved.Add(1)
@@ -202,11 +215,11 @@ func (b *Bus) note(ctx context.Context, list []*envelope, goals []goal, from int
 
 // readEvents reads events of the outbox.
 func readEvents(tx *store.Tx, where string, args ...any) (list []*envelope, err error) {
-	err = tx.Each(`SELECT seq, id, account, region, time, source, detail_type, resources, detail FROM events WHERE `+where, args, func(row store.Row) error {
+	err = tx.Each(`SELECT seq, id, account, region, time, source, detail_type, resources, detail, targets FROM events WHERE `+where, args, func(row store.Row) error {
 		e := &envelope{Version: "0"}
 		var at int64
-		var resources, detail string
-		if err := row.Scan(&e.seq, &e.ID, &e.Account, &e.Region, &at, &e.Source, &e.DetailType, &resources, &detail); err != nil {
+		var resources, detail, targets string
+		if err := row.Scan(&e.seq, &e.ID, &e.Account, &e.Region, &at, &e.Source, &e.DetailType, &resources, &detail, &targets); err != nil {
 			return err
 		}
 		e.scope, e.Time = apprunner.Scope{Account: e.Account, Region: e.Region}, store.Time(at).Format(time.RFC3339)
@@ -214,6 +227,7 @@ func readEvents(tx *store.Tx, where string, args ...any) (list []*envelope, err 
 			resources = "[]"
 		}
 		e.Resources, e.Detail = json.RawMessage(resources), json.RawMessage(detail)
+		e.direct = strings.Fields(targets)
 		list = append(list, e)
 		return nil
 	})
