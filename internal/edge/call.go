@@ -38,6 +38,7 @@ type call struct {
 	tls        uint16        // version; 0 without TLS
 	entry      *accessRecord // for the access log; nil where none is kept
 	inserted   []waf.Field   // for the instance, by the web ACL
+	upgrade    *upgrade      // nil for most requests
 }
 
 // client is the side of a call that depends on the protocol of the client.
@@ -148,6 +149,9 @@ func (x *call) forward() outcome {
 			return x.client.refuse(f)
 		}
 	}
+	if x.upgrade != nil && x.service.currentRoute().refusesUpgrades() {
+		return x.client.refuse(failNoUpgrade)
+	}
 	cl := x.service.claim(x.client, x.wanted())
 	if cl.failure != nil {
 		if cl.failure == failBusy {
@@ -198,6 +202,9 @@ func (x *call) compose() *failure {
 	}
 	if r.chunked {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if x.upgrade != nil {
+		b = x.upgrade.appendTo(b)
 	}
 	b = append(b, "\r\n"...)
 	b, f := x.client.appendBody(b)

@@ -24,10 +24,12 @@ func (x *call) answer() outcome {
 			return x.fail(f)
 		}
 		x.ur = end
-		if x.ans.status >= 200 {
+		switch {
+		case x.upgrade != nil && (x.ans.status == 101 || x.ans.status/100 == 2):
+			return x.passUpgrade()
+		case x.ans.status >= 200:
 			return x.passAnswer()
-		}
-		if x.ans.status == 101 || !x.client.passInterim() {
+		case x.ans.status == 101 || !x.client.passInterim():
 			return x.fail(failBadAnswer)
 		}
 	}

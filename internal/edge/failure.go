@@ -34,9 +34,11 @@ var (
 	failBigAnswer   = &failure{status: 502, code: "AnswerHeadTooLarge", cause: "the head of the instance's answer is too large"}
 	failNotH2C      = &failure{status: 502, code: "BadAnswer", cause: "the instance does not speak HTTP/2 without TLS, as the tag slipway:protocol=h2c says"}
 	failOnlyH2C     = &failure{status: 502, code: "BadAnswer", cause: "the instance speaks HTTP/2 without TLS, as gRPC servers do: give the service the tag slipway:protocol=h2c"}
+	failNoSwitch    = &failure{status: 502, code: "BadAnswer", cause: "the instance did not agree to a WebSocket"}
 	failTimeout     = &failure{status: 504, code: "RequestTimeout", cause: "the request took longer than the service allows"}
 	failGone        = &failure{status: 499, code: "ClientGone", cause: "the client closed the connection"} // never sent
 	failNoUpgrade   = &failure{status: 403, code: "UpgradeRefused", cause: "this service does not accept upgrades such as WebSocket"}
+	failProtocol    = &failure{status: 501, code: "NotImplemented", cause: "the only protocol of an extended CONNECT that is served is websocket"}
 	failH2C         = &failure{status: 403, code: "UpgradeRefused", cause: "upgrading to h2c is refused; use HTTP/2 over TLS"}
 	failBody        = &failure{status: 400, code: "BadRequest", cause: "the request body is not valid or broke off"}
 	failMethod      = &failure{status: 405, code: "MethodNotAllowed", cause: "CONNECT is not served here"}

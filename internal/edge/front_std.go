@@ -242,11 +242,14 @@ func upgradeFailure(r *http.Request, route *Route) *failure {
 		return nil
 	case strings.Contains(strings.ToLower(upgrade), "h2c") || r.Header.Get("HTTP2-Settings") != "":
 		return failH2C
-	case route != nil && (route.NoUpgrade || route.H2C):
+	case route.refusesUpgrades():
 		return failNoUpgrade
 	}
 	return nil
 }
+
+// refusesUpgrades tells whether the service takes no WebSockets; it does not when there is no service any more.
+func (r *Route) refusesUpgrades() bool { return r != nil && (r.NoUpgrade || r.H2C) }
 
 // rewrite makes the request for the instance (§19): Host kept, X-Forwarded-For appended, X-Forwarded-Proto https.
 func rewrite(pr *httputil.ProxyRequest) {

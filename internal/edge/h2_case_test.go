@@ -149,44 +149,50 @@ const (
 
 // malformed are request heads that are not one in HTTP/2 (§8.1.1): the stream is reset.
 var malformed = map[string][]string{
-	"8.2 capital in a name":                    headOf("GET", "/", "X-Upper: a"),
-	"8.2 blank in a name":                      headOf("GET", "/", "a b: c"),
-	"8.2 empty name":                           {":method: GET", ":scheme: https", ":path: /", ":authority: " + appHost, "\x00: x"},
-	"8.2 CR LF in a name":                      headOf("GET", "/", "a\r\nb: c"),
-	"8.2 CR in a value":                        headOf("GET", "/", "a: b\rc"),
-	"8.2 LF in a value":                        headOf("GET", "/", "a: b\nc"),
-	"8.2 CR LF in a value":                     headOf("GET", "/", "a: b\r\nTransfer-Encoding: chunked"),
-	"8.2 NUL in a value":                       headOf("GET", "/", "a: b\x00c"),
-	"8.2 value begins with a blank":            headOf("GET", "/", "a:  b"),
-	"8.2 value ends with a tab":                headOf("GET", "/", "a: b\t"),
-	"8.2.2 connection":                         headOf("GET", "/", "connection: close"),
-	"8.2.2 connection keep-alive":              headOf("GET", "/", "connection: keep-alive"),
-	"8.2.2 keep-alive":                         headOf("GET", "/", "keep-alive: 3"),
-	"8.2.2 proxy-connection":                   headOf("GET", "/", "proxy-connection: keep-alive"),
-	"8.2.2 transfer-encoding":                  headOf("POST", "/", "transfer-encoding: chunked"),
-	"8.2.2 upgrade":                            headOf("GET", "/", "upgrade: websocket"),
-	"8.2.2 te other than trailers":             headOf("GET", "/", "te: gzip"),
-	"8.2.2 te with more than trailers":         headOf("GET", "/", "te: trailers, deflate"),
-	"8.3 unknown pseudo-field":                 headOf("GET", "/", ":magic: 1"),
-	"8.3 pseudo-field of answers":              append([]string{":status: 200"}, plainHead...),
-	"8.3 pseudo-field after a field":           {":method: GET", ":scheme: https", "a: b", ":path: /", ":authority: " + appHost},
-	"8.3 pseudo-field after a cookie":          {":method: GET", ":scheme: https", "cookie: b", ":path: /", ":authority: " + appHost},
-	"8.3.1 no method":                          {":scheme: https", ":path: /", ":authority: " + appHost},
-	"8.3.1 no scheme":                          {":method: GET", ":path: /", ":authority: " + appHost},
-	"8.3.1 no path":                            {":method: GET", ":scheme: https", ":authority: " + appHost},
-	"8.3.1 empty path":                         headOf("GET", ""),
-	"8.3.1 two methods":                        append([]string{":method: GET"}, plainHead...),
-	"8.3.1 two schemes":                        append([]string{":scheme: https"}, plainHead...),
-	"8.3.1 two paths":                          append([]string{":path: /"}, plainHead...),
-	"8.3.1 two authorities":                    append([]string{":authority: other.test"}, plainHead...),
-	"8.3.1 authority and another host":         headOf("GET", "/", "host: other.test"),
-	"8.3.1 CR LF in the path":                  headOf("GET", "/ HTTP/1.1\r\nX: y"),
-	"8.3.1 CR LF in the method":                headOf("GET / HTTP/1.1\r\nX: y\r\n", "/"),
-	"8.3.1 blank in the method":                headOf("GE T", "/"),
-	"8.3.1 LF in the authority":                {":method: GET", ":scheme: https", ":path: /", ":authority: " + appHost + "\nX: y"},
-	"8.5 CONNECT with a path":                  headOf("CONNECT", "/"),
-	"RFC 8441 extended CONNECT, not announced": headOf("CONNECT", "/", ":protocol: websocket"),
-	"8.1.1 length of a body without one":       headOf("GET", "/", "content-length: 3"),
+	"8.2 capital in a name":              headOf("GET", "/", "X-Upper: a"),
+	"8.2 blank in a name":                headOf("GET", "/", "a b: c"),
+	"8.2 empty name":                     {":method: GET", ":scheme: https", ":path: /", ":authority: " + appHost, "\x00: x"},
+	"8.2 CR LF in a name":                headOf("GET", "/", "a\r\nb: c"),
+	"8.2 CR in a value":                  headOf("GET", "/", "a: b\rc"),
+	"8.2 LF in a value":                  headOf("GET", "/", "a: b\nc"),
+	"8.2 CR LF in a value":               headOf("GET", "/", "a: b\r\nTransfer-Encoding: chunked"),
+	"8.2 NUL in a value":                 headOf("GET", "/", "a: b\x00c"),
+	"8.2 value begins with a blank":      headOf("GET", "/", "a:  b"),
+	"8.2 value ends with a tab":          headOf("GET", "/", "a: b\t"),
+	"8.2.2 connection":                   headOf("GET", "/", "connection: close"),
+	"8.2.2 connection keep-alive":        headOf("GET", "/", "connection: keep-alive"),
+	"8.2.2 keep-alive":                   headOf("GET", "/", "keep-alive: 3"),
+	"8.2.2 proxy-connection":             headOf("GET", "/", "proxy-connection: keep-alive"),
+	"8.2.2 transfer-encoding":            headOf("POST", "/", "transfer-encoding: chunked"),
+	"8.2.2 upgrade":                      headOf("GET", "/", "upgrade: websocket"),
+	"8.2.2 te other than trailers":       headOf("GET", "/", "te: gzip"),
+	"8.2.2 te with more than trailers":   headOf("GET", "/", "te: trailers, deflate"),
+	"8.3 unknown pseudo-field":           headOf("GET", "/", ":magic: 1"),
+	"8.3 pseudo-field of answers":        append([]string{":status: 200"}, plainHead...),
+	"8.3 pseudo-field after a field":     {":method: GET", ":scheme: https", "a: b", ":path: /", ":authority: " + appHost},
+	"8.3 pseudo-field after a cookie":    {":method: GET", ":scheme: https", "cookie: b", ":path: /", ":authority: " + appHost},
+	"8.3.1 no method":                    {":scheme: https", ":path: /", ":authority: " + appHost},
+	"8.3.1 no scheme":                    {":method: GET", ":path: /", ":authority: " + appHost},
+	"8.3.1 no path":                      {":method: GET", ":scheme: https", ":authority: " + appHost},
+	"8.3.1 empty path":                   headOf("GET", ""),
+	"8.3.1 two methods":                  append([]string{":method: GET"}, plainHead...),
+	"8.3.1 two schemes":                  append([]string{":scheme: https"}, plainHead...),
+	"8.3.1 two paths":                    append([]string{":path: /"}, plainHead...),
+	"8.3.1 two authorities":              append([]string{":authority: other.test"}, plainHead...),
+	"8.3.1 authority and another host":   headOf("GET", "/", "host: other.test"),
+	"8.3.1 CR LF in the path":            headOf("GET", "/ HTTP/1.1\r\nX: y"),
+	"8.3.1 CR LF in the method":          headOf("GET / HTTP/1.1\r\nX: y\r\n", "/"),
+	"8.3.1 blank in the method":          headOf("GE T", "/"),
+	"8.3.1 LF in the authority":          {":method: GET", ":scheme: https", ":path: /", ":authority: " + appHost + "\nX: y"},
+	"8.5 CONNECT with a path":            headOf("CONNECT", "/"),
+	"RFC 8441 protocol without CONNECT":  headOf("GET", "/", ":protocol: websocket"),
+	"RFC 8441 protocol of nothing":       headOf("CONNECT", "/", ":protocol:"),
+	"RFC 8441 two protocols":             append([]string{":protocol: websocket", ":protocol: websocket"}, headOf("CONNECT", "/")...),
+	"RFC 8441 no path":                   {":method: CONNECT", ":protocol: websocket", ":scheme: https", ":authority: " + appHost},
+	"RFC 8441 no scheme":                 {":method: CONNECT", ":protocol: websocket", ":path: /", ":authority: " + appHost},
+	"RFC 8441 length of nothing":         {":method: CONNECT", ":protocol: websocket", ":scheme: https", ":path: /", ":authority: " + appHost, "content-length: 0"},
+	"RFC 8441 protocol after a field":    headOf("CONNECT", "/", "a: b", ":protocol: websocket"),
+	"8.1.1 length of a body without one": headOf("GET", "/", "content-length: 3"),
 }
 
 // h2Case is one misdeed or oddity, and the words of which one has to come back.
@@ -221,6 +227,14 @@ func done(more func(*rawH2)) func(*rawH2) {
 // halfClosed has stream 1 ended by the client and waiting for its answer, and then does more.
 func halfClosed(more func(*rawH2)) func(*rawH2) {
 	return func(c *rawH2) { c.ask(1, true, headOf("GET", "/slow")...); more(c) }
+}
+
+// socket opens a WebSocket on stream 1 and then does more.
+func socket(path string, more func(*rawH2)) func(*rawH2) {
+	return func(c *rawH2) {
+		c.ask(1, false, ":method: CONNECT", ":protocol: websocket", ":scheme: https", ":path: "+path, ":authority: "+appHost)
+		more(c)
+	}
 }
 
 func ask(id uint32, lines ...string) func(*rawH2) {
@@ -298,6 +312,20 @@ var h2Cases = []h2Case{
 	}, w(rstProto)},
 	{"5.3.1 PRIORITY that depends on itself", raw(http2.FramePriority, none, 1, "\x00\x00\x00\x01\x10"), w(rstProto, protoErr)},
 	{"5.5 unknown setting", all(func(c *rawH2) { c.WriteSettings(http2.Setting{ID: 0xfafa, Val: 7}) }, ask(1, plainHead...)), w(answered)},
+
+	// RFC 8441: WebSockets. The application of this table agrees to none.
+	{"8441 DATA that would be the next request", socket("/", func(c *rawH2) { c.WriteData(1, true, []byte("GET /next HTTP/1.1\r\nHost: x\r\n\r\n")) }), w("answer 1 502")},
+	{"8441 trailers before the answer", socket("/slow", ask(1, "a: b")), w(rstProto)},
+	{"8441 reset before the answer", all(socket("/slow", raw(http2.FrameRSTStream, none, 1, "\x00\x00\x00\x08")), ask(3, plainHead...)), w("answer 3 200")},
+	{"8441 ended at once", ask(1, ":method: CONNECT", ":protocol: websocket", ":scheme: https", ":path: /", ":authority: "+appHost), w("answer 1 502")},
+	{"8441 a host in place of an authority", ask(1, ":method: CONNECT", ":protocol: websocket", ":scheme: https", ":path: /", "host: "+appHost), w("answer 1 502")},
+	{"8441 many frames", socket("/slow", func(c *rawH2) {
+		for range 5 {
+			c.WriteData(1, false, []byte("x"))
+			c.WriteWindowUpdate(1, 5)
+		}
+		c.WriteData(1, true, nil)
+	}), w("answer 1 502")},
 
 	// 6.1 DATA.
 	{"6.1 on stream 0", raw(http2.FrameData, none, 0, "x"), w(protoErr)},

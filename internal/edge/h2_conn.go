@@ -116,7 +116,8 @@ func (c *h2Conn) greet() {
 	b = appendSettings(b,
 		http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: uint32(c.s.limits.StreamsPerConn)},
 		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow},
-		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: uint32(c.s.limits.HeadBytes)})
+		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: uint32(c.s.limits.HeadBytes)},
+		http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})
 	c.put(appendWindowUpdate(b, 0, connWindow-65535))
 }
 

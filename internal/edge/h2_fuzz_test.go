@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math"
 	"net"
@@ -62,7 +63,7 @@ func nonsense(t *testing.T, l net.Listener, frames []byte) {
 	check(t, s.routing.apply(Table{Routes: []Route{route}}, true))
 	pool := &s.routing.services[appARN].backends["i1"].pool
 	for range 20 {
-		pool.put(pipeToApp(), 0)
+		pool.put(pipeToApp(t), 0)
 	}
 	defer pool.close()
 	go s.tick(t.Context())
@@ -93,27 +94,46 @@ func nonsense(t *testing.T, l net.Listener, frames []byte) {
 	}
 }
 
-// pipeToApp is a connection to an application that takes its time for some requests.
-func pipeToApp() *upstreamConn {
+// pipeToApp is a connection to an application that takes its time for some requests and echoes what comes after an upgrade. Whatever the
+// client sends, what arrives are requests that the edge has made.
+func pipeToApp(t *testing.T) *upstreamConn {
 	edge, app := net.Pipe()
 	go func() {
 		defer app.Close()
 		in := bufio.NewReader(app)
 		for {
 			r, err := http.ReadRequest(in)
-			if err != nil {
+			switch {
+			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
 				return
+			case err != nil:
+				t.Errorf("the application is sent what is no request: %v", err)
+				return
+			case r.Header.Get("X-Forwarded-Proto") != "https" || len(r.Header["X-Request-Id"]) != 1:
+				t.Errorf("the application is sent a request that is not of the edge: %v", r)
 			}
-			if r.URL.Path == "/slow" {
-				time.Sleep(50 * time.Millisecond)
-				io.Copy(io.Discard, r.Body)
-			}
-			if _, err := io.WriteString(app, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"); err != nil {
+			if !answerPipe(app, in, r) {
 				return
 			}
 		}
 	}()
 	return &upstreamConn{wire: edge, raw: alwaysQuiet{}, quiet: true}
+}
+
+// answerPipe answers one request; false when there is no other.
+func answerPipe(app net.Conn, in *bufio.Reader, r *http.Request) bool {
+	if r.Header.Get("Upgrade") != "" && r.URL.Path != "/" {
+		io.WriteString(app, agrees(r))
+		io.Copy(app, in)
+		return false
+	}
+	if r.URL.Path == "/slow" {
+		time.Sleep(50 * time.Millisecond)
+		io.Copy(io.Discard, r.Body)
+	}
+	_, err := io.WriteString(app, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	io.Copy(io.Discard, r.Body)
+	return err == nil
 }
 
 // alwaysQuiet stands for the socket that a pipe has not.

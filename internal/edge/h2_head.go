@@ -63,7 +63,7 @@ func (c *h2Conn) openBlock() error {
 		return nil
 	case st != nil:
 		b.stream, b.trailers = st, true
-		if !b.end {
+		if !b.end || st.upgrade != nil { // a WebSocket ends with DATA (RFC 9113 §8.5)
 			b.fault = http2.ErrCodeProtocol
 		}
 		return nil
@@ -236,7 +236,7 @@ func validValue(v string) bool {
 func blank(c byte) bool { return c == ' ' || c == '\t' }
 
 // pseudoFields are those of a request (§8.3.1).
-type pseudoFields struct{ method, scheme, path, authority string }
+type pseudoFields struct{ method, scheme, path, authority, protocol string }
 
 // takeField takes one field of a request head; false when it makes the request malformed (§8.1.1).
 func (st *h2Stream) takeField(f hpack.HeaderField) bool {
@@ -262,7 +262,7 @@ func (st *h2Stream) takeField(f hpack.HeaderField) bool {
 	return st.takeRegular(kindOf(bytesOf(f.Name)), f)
 }
 
-// takePseudo takes a pseudo-field: each once, none empty but the authority, none after a field, and none of other protocols.
+// takePseudo takes a pseudo-field: each once, none empty but the authority, none after a field, and none that nobody knows.
 func (st *h2Stream) takePseudo(f hpack.HeaderField) bool {
 	p := &st.pseudo
 	var to *string
@@ -275,6 +275,8 @@ func (st *h2Stream) takePseudo(f hpack.HeaderField) bool {
 		to = &p.path
 	case ":authority":
 		to = &p.authority
+	case ":protocol": // RFC 8441 §4
+		to = &p.protocol
 	default:
 		return false
 	}
@@ -325,14 +327,15 @@ func (st *h2Stream) finishHead(end bool) http2.ErrCode {
 		r.method = bytesOf(p.method)
 		return http2.ErrCodeNo
 	}
-	if p.method == "CONNECT" && p.scheme == "" && p.path == "" && p.authority != "" {
+	socket := p.protocol != ""
+	if p.method == "CONNECT" && !socket && p.scheme == "" && p.path == "" && p.authority != "" {
 		st.fault, r.method = failMethod, bytesOf(p.method)
 		return http2.ErrCodeNo
 	}
-	if p.method == "" || p.scheme == "" || p.path == "" || p.method == "CONNECT" || !validMethod(p.method) {
+	if p.method == "" || p.scheme == "" || p.path == "" || (p.method == "CONNECT") != socket || !validMethod(p.method) {
 		return http2.ErrCodeProtocol
 	}
-	if end && r.length > 0 {
+	if end && r.length > 0 || socket && r.length >= 0 {
 		return http2.ErrCodeProtocol
 	}
 	if r.hosts == 0 && p.authority != "" {
@@ -343,6 +346,9 @@ func (st *h2Stream) finishHead(end bool) http2.ErrCode {
 	}
 	r.raw, r.method, r.target, r.minor = st.raw, bytesOf(p.method), bytesOf(p.path), 1
 	r.chunked = !end && r.length < 0
+	if socket {
+		st.becomeSocket()
+	}
 	if st.fault == nil {
 		st.fault = st.judge()
 	}

@@ -135,9 +135,9 @@ func (st *h2Stream) leaveConn(o outcome) {
 }
 
 // brokenCode is what the client is told of an answer that breaks off. A gRPC server that ends a call at its deadline cancels the stream, and
-// the client takes CANCEL for its deadline but INTERNAL_ERROR for a fault.
+// the client takes CANCEL for its deadline but INTERNAL_ERROR for a fault. Of a WebSocket CANCEL says that it broke (RFC 8441 §5).
 func (st *h2Stream) brokenCode() http2.ErrCode {
-	if st.withdrew {
+	if st.withdrew || st.upgrade != nil {
 		return http2.ErrCodeCancel
 	}
 	return http2.ErrCodeInternal
@@ -252,6 +252,9 @@ func (st *h2Stream) appendBody(b []byte) ([]byte, *failure) {
 	defer st.c.mu.Unlock()
 	if st.lost() {
 		return b, failGone
+	}
+	if st.upgrade != nil {
+		return b, nil // what comes is not for before the instance has agreed
 	}
 	b = st.takeInput(b)
 	st.body.streaming = !st.recvClosed

@@ -165,7 +165,10 @@ func endStream(end bool) http2.Flags {
 func (x *h2Stream) starve() bool {
 	c := x.c
 	due := c.s.now() + c.s.limits.ClientStall
-	if x.due > 0 {
+	switch {
+	case x.upgrade != nil && x.headSent:
+		due = 0 // neither side of a WebSocket has to take what comes in a time
+	case x.due > 0:
 		due = min(due, x.due)
 	}
 	c.kick()

@@ -20,7 +20,12 @@ type tunnel struct {
 
 // openTunnel puts a tunnel around the connection to the instance of x.
 func (s *Server) openTunnel(conn io.ReadWriteCloser, x *exchange) *tunnel {
-	t := &tunnel{ReadWriteCloser: conn, s: s, backend: x.claim.backend, idle: x.claim.route.IdleTimeout}
+	return s.newTunnel(conn, x.claim.backend, x.claim.route.IdleTimeout)
+}
+
+// newTunnel puts a tunnel around a connection to b; idle is how long it may be silent, 0 for ever.
+func (s *Server) newTunnel(conn io.ReadWriteCloser, b *backend, idle time.Duration) *tunnel {
+	t := &tunnel{ReadWriteCloser: conn, s: s, backend: b, idle: idle}
 	t.passed.Store(int64(s.now()))
 	s.longLives.add(t)
 	return t

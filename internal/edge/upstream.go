@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -50,6 +51,14 @@ type upstreamConn struct {
 	look  func(fd uintptr) bool // bound once, so that looking allocates nothing
 	quiet bool                  // the result: open, and nothing to read
 	byte  [1]byte
+}
+
+// CloseWrite tells the instance that nothing more comes.
+func (c *upstreamConn) CloseWrite() error {
+	if half, ok := c.wire.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // newUpstreamConn prepares a fresh connection.
