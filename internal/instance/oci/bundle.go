@@ -2,6 +2,7 @@ package oci
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -215,8 +216,20 @@ func writeBundle(dir string, s *specs.Spec) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), b, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, configFile), b, 0o600); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
+	}
+	return nil
+}
+
+// configFile is where the runtime looks for the configuration.
+const configFile = "config.json"
+
+// forgetConfiguration removes the configuration from a bundle whose container is made: its environment may hold secrets, and nothing
+// reads it again.
+func forgetConfiguration(dir string) error {
+	if err := os.Remove(filepath.Join(dir, configFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("clear bundle: %w", err)
 	}
 	return nil
 }

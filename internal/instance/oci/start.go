@@ -247,7 +247,7 @@ func (d *Driver) execute(ctx context.Context, e *entry, spec instance.Spec, k *k
 	}
 	d.cfg.step("introduced")
 	pid, err := d.create(ctx, k, c, box, dir, false)
-	if err != nil {
+	if err := errors.Join(err, forgetConfiguration(filepath.Join(dir, bundleDir))); err != nil {
 		return err
 	}
 	d.cfg.step("created")
