@@ -42,6 +42,9 @@ type AppRunnerConfig struct {
 	Tokens  *Tokens
 	// RepositoryPolicy is the policy of a repository of the built-in registry; "" where there is none. Nil: no repository has one.
 	RepositoryPolicy func(ctx context.Context, sc apprunner.Scope, name string) (string, error)
+	// Keys and Rights say who may have a service's copies encrypted with which KMS key; nil: nobody is asked.
+	Keys   keyRecords
+	Rights rights
 	// LowerCaseStatuses spells the statuses of auto scaling configurations in lower case for every client, not only for Terraform
 	// (§27, conflict 11).
 	LowerCaseStatuses bool
@@ -113,6 +116,9 @@ func (a *appRunner) to(c Call) answerTo {
 }
 
 func (a *appRunner) createService(ctx context.Context, c Call, in *wire.CreateServiceRequest) (*wire.CreateServiceResponse, error) {
+	if err := a.checkKey(ctx, c, in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
 	s, op, err := a.Control.CreateService(ctx, c.Scope, createInput(in))
 	if err != nil {
 		return nil, err

@@ -39,6 +39,8 @@ type Config struct {
 	QuotaCeiling int
 	// MaxInstances is the upper bound of MaxSize in auto scaling configurations; default 25 (§12.1).
 	MaxInstances int
+	// Keys lets App Runner use customers' KMS keys; nil knows none.
+	Keys keys
 	// Networks knows VPCs; nil believes every id of a subnet, group or endpoint.
 	Networks networks
 	// IngressWork says that somebody does the work of pending ingress connections and settles them

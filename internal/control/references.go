@@ -24,9 +24,6 @@ func (c *Control) refer(tx *store.Tx, sc apprunner.Scope, present apprunner.Sett
 		}
 		next.Network.VPCConnectorARN = conn.ARN
 	}
-	if next.KMSKey != "" {
-		return apprunner.Errorf(apprunner.CodeInvalidRequest, "encryptionConfiguration.kmsKey %s does not name an enabled symmetric key.", next.KMSKey)
-	}
 	return c.referObservability(tx, sc, next)
 }
 

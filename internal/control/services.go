@@ -42,6 +42,9 @@ func (c *Control) CreateService(ctx context.Context, sc apprunner.Scope, in appr
 		if err := c.refer(tx, sc, present, in.ServicePatch, &s.Settings); err != nil {
 			return err
 		}
+		if err := c.entrust(tx, s); err != nil {
+			return err
+		}
 		if err := c.insert(tx, s, in.Tags); err != nil {
 			return err
 		}

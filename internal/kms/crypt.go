@@ -114,6 +114,22 @@ func (k *Keys) KeyOf(ctx context.Context, sc apprunner.Scope, blob []byte) (key 
 	return key, err
 }
 
+// Owner reads the key of a ciphertext in whatever account and region it belongs: for those who keep ciphertexts for all of them.
+func (k *Keys) Owner(ctx context.Context, blob []byte) (key Key, err error) {
+	h, _, err := parseBlob(blob)
+	if err != nil {
+		return Key{}, err
+	}
+	err = k.db.View(ctx, func(tx *store.Tx) error {
+		found := false
+		if key, found, err = byID(tx, h.keyID); err == nil && !found {
+			err = apprunner.Errorf(CodeNotFound, "Key '%s' does not exist", h.keyID)
+		}
+		return err
+	})
+	return key, err
+}
+
 // DataKey makes a random key of so many bytes, and encrypts it: the one to work with and forget, the other to keep.
 func (k *Keys) DataKey(ctx context.Context, sc apprunner.Scope, key string, bytes int, context map[string]string) (plain []byte, sealed Ciphertext, err error) {
 	plain = make([]byte, bytes)

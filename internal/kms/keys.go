@@ -180,6 +180,16 @@ func (k *Keys) Look(ctx context.Context, sc apprunner.Scope, key string) (out Ke
 	return out, err
 }
 
+// Named reads a key by its ARN, in whatever account and region it belongs.
+func (k *Keys) Named(ctx context.Context, arn string) (key Key, err error) {
+	sc := apprunner.Scope{}
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		sc.Region, sc.Account = parts[3], parts[4]
+	}
+	err = k.db.View(ctx, func(tx *store.Tx) error { key, err = findByID(tx, sc, arn); return err })
+	return key, err
+}
+
 // List reads all keys of a scope, by id.
 func (k *Keys) List(ctx context.Context, sc apprunner.Scope) (all []Key, err error) {
 	err = k.db.View(ctx, func(tx *store.Tx) error {

@@ -36,12 +36,24 @@ func (j *job) prepare(ctx context.Context) error {
 		return err
 	}
 	// Pinned before recorded: a crash between the two leaves a pin that dropDeployment takes away, never a version without its image.
-	if err := j.r.Images.Pin(ctx, d.ServiceARN, d.ImageDigest); err != nil {
+	if err := j.keep(ctx, d); err != nil {
 		return fmt.Errorf("keep image %s: %w", d.ImageDigest, err)
 	}
 	if err := j.r.DB.Update(ctx, func(tx *store.Tx) error { return tx.PutDeployment(d) }); err != nil {
 		return fmt.Errorf("write deployment: %w", err)
 	}
+	return nil
+}
+
+// keep pins the image of a version, as a copy under the service's KMS key where it has one (§24).
+func (j *job) keep(ctx context.Context, d apprunner.Deployment) error {
+	if j.svc.KMSKey == "" {
+		return j.r.Images.Pin(ctx, d.ServiceARN, d.ImageDigest)
+	}
+	if err := j.r.Images.PinSealed(ctx, d.ServiceARN, d.ImageDigest, j.svc.KMSKey); err != nil {
+		return err
+	}
+	j.log.Step("The stored copy of the image is encrypted with %s.", j.svc.KMSKey)
 	return nil
 }
 

@@ -103,7 +103,7 @@ func (r *Reconciler) stored(ctx context.Context, id string) (d apprunner.Deploym
 	if err != nil {
 		return d, img, err
 	}
-	img, err = r.Images.Get(ctx, d.ImageDigest)
+	img, err = r.Images.Kept(ctx, d.ServiceARN, d.ImageDigest)
 	return d, img, err
 }
 

@@ -176,6 +176,9 @@ func (j *job) removeVersions(ctx context.Context) error {
 	if err == nil {
 		err = j.r.Builder.RemoveCaches(ctx, j.svc.ID)
 	}
+	if err == nil && j.svc.KMSKey != "" && j.r.ReleaseKey != nil {
+		err = j.r.DB.Update(ctx, func(tx *store.Tx) error { return j.r.ReleaseKey(tx, j.svc.KMSKey, j.op.ServiceARN) })
+	}
 	if err != nil {
 		return fmt.Errorf("remove stored images: %w", err)
 	}

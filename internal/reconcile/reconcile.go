@@ -35,8 +35,9 @@ type builder interface {
 // images keeps the images that run.
 type images interface {
 	Pull(ctx context.Context, ref string, cred image.Credential) (image.Image, error)
-	Get(ctx context.Context, digest string) (image.Image, error)
+	Kept(ctx context.Context, owner, digest string) (image.Image, error)
 	Pin(ctx context.Context, owner, digest string) error
+	PinSealed(ctx context.Context, owner, digest, kmsKey string) error
 	Unpin(ctx context.Context, owner string, digests ...string) error
 }
 
@@ -93,6 +94,8 @@ type Config struct {
 	PullAs func(ctx context.Context, accessRoleARN string) string
 	// ConnectionCredential is what opens a private repository; nil: none can be opened.
 	ConnectionCredential func(ctx context.Context, connectionARN string) (source.Credential, error)
+	// ReleaseKey retires what the creation of a service was granted on its KMS key. May be nil.
+	ReleaseKey func(tx *store.Tx, keyARN, service string) error
 	// FirstService is called before a service is created, with its account. May be nil.
 	FirstService func(ctx context.Context, account string) error
 	// Environment is set for every instance below the user's own variables, for example AWS_ENDPOINT_URL.

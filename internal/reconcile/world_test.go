@@ -111,7 +111,7 @@ func (s *shelf) Pull(context.Context, string, image.Credential) (image.Image, er
 	return image.Image{}, errors.New("no registry here")
 }
 
-func (s *shelf) Get(_ context.Context, digest string) (image.Image, error) {
+func (s *shelf) Kept(_ context.Context, _, digest string) (image.Image, error) {
 	return image.Image{Digest: digest, Layers: []image.Layer{{Dir: "/"}}}, nil
 }
 
@@ -120,6 +120,10 @@ func (s *shelf) Pin(_ context.Context, _, digest string) error {
 	defer s.mu.Unlock()
 	s.pins[digest] = true
 	return nil
+}
+
+func (s *shelf) PinSealed(ctx context.Context, owner, digest, _ string) error {
+	return s.Pin(ctx, owner, digest)
 }
 
 func (s *shelf) Unpin(_ context.Context, _ string, digests ...string) error {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance/oci"
 	"slipway.dev/slipway/internal/network/host"
 )
@@ -151,7 +152,10 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 	for _, i := range list {
 		g.Go(func() error { return d.Stop(ctx, i.ID, grace) })
 	}
-	return errors.Join(g.Wait(), d.Destroy(ctx))
+	if err := errors.Join(g.Wait(), d.Destroy(ctx)); err != nil {
+		return err
+	}
+	return image.RemoveUnpacked(c.path("images")) // what is left of images is encrypted
 }
 
 func orDefault(d, def time.Duration) time.Duration {

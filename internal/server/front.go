@@ -66,7 +66,7 @@ func (s *System) openFront(ctx context.Context) error {
 }
 
 func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
-	apps := api.AppRunnerConfig{Control: s.control, Tokens: tokens, RepositoryPolicy: s.images.PolicyOf, LowerCaseStatuses: s.conf.LowerCaseStatuses}
+	apps := api.AppRunnerConfig{Control: s.control, Tokens: tokens, RepositoryPolicy: s.images.PolicyOf, Keys: s.keys, Rights: s.iam, LowerCaseStatuses: s.conf.LowerCaseStatuses}
 	runner, err1 := api.NewAppRunner(apps)
 	own, err0 := api.NewSlipway(apps)
 	ecr, err2 := api.NewECR(s.images)

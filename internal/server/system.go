@@ -118,7 +118,7 @@ func (s *System) openImages(ctx context.Context) (err error) {
 	}
 	s.images, err = image.Open(ctx, image.Config{
 		Dir: s.conf.path("images"), DB: s.db, Scope: s.scope, RegistryHosts: []string{s.conf.APIAddr, s.conf.apiHost()},
-		ProxyEndpoint: s.conf.APIURL(), Mirrors: mirrors, Authorize: s.mayUseRegistry, OwnsAccount: s.ownsAccount, Log: s.log,
+		ProxyEndpoint: s.conf.APIURL(), Mirrors: mirrors, Keys: copies{s.keys, s.scope}, Authorize: s.mayUseRegistry, OwnsAccount: s.ownsAccount, Log: s.log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the image store: %w", err)
@@ -199,7 +199,7 @@ func (s *System) openControl(ctx context.Context) (err error) {
 		DB: s.db, Suffix: s.conf.Domain, Log: s.log, Roles: s.iam, StrictRoles: s.conf.strictRoles(), FirstConnector: s.linkedRole(networkingPrincipal), Epoch: epoch, SealKey: seal,
 		CheckRepository: func(url string) error { _, err := source.ParseURL(url); return err },
 		ServiceQuota:    s.conf.ServiceQuota, Retention: s.conf.Retention, Quotas: s.conf.quotaValues(), QuotaCeiling: s.conf.QuotaCeiling,
-		MaxInstances: s.conf.MaxInstances, Networks: vpcs{}, IngressWork: true, Providers: providers{s.git}, ProviderHosts: s.conf.providers(),
+		MaxInstances: s.conf.MaxInstances, Networks: vpcs{}, Keys: entrusted{s.keys}, IngressWork: true, Providers: providers{s.git}, ProviderHosts: s.conf.providers(),
 	})
 	if err != nil {
 		return err
@@ -265,6 +265,7 @@ func (s *System) openWork(context.Context) (err error) {
 		Certificates: s.names, Credentials: s.creds, Secrets: s.environment, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		Networks: shownVPCs{s.networks, s.vpcs}, Ingresses: s.control,
+		ReleaseKey:   entrusted{s.keys}.Release,
 		FirstService: s.linkedRole(servicesPrincipal), Rested: debug.FreeOSMemory, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err
