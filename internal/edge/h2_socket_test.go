@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http sends no extended CONNECT
+
 package edge
 
 import (
