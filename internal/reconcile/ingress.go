@@ -11,6 +11,7 @@ import (
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/edge"
+	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/network"
 )
 
@@ -20,6 +21,10 @@ type networks interface {
 	// Connect gives the subnets and groups of VPC connectors their interfaces, once. Subnets that cannot have any are refused with an
 	// *apprunner.Error.
 	Connect(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]network.Interface, error)
+	// Connected are the interfaces that Connect has given.
+	Connected(ctx context.Context, sc apprunner.Scope, subnets, groups []string) ([]network.Interface, error)
+	// WayOut is what instances call out through that go through such an interface. It waits, until ctx ends, for it to work.
+	WayOut(ctx context.Context, interfaceID string) (instance.Uplink, error)
 	// Namespace is the path of the network namespace of a VPC.
 	Namespace(vpcID string) string
 	// Dial connects to an address inside a VPC.

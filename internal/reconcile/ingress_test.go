@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/apprunner"
+	"slipway.dev/slipway/internal/instance"
 	"slipway.dev/slipway/internal/network"
 )
 
@@ -31,6 +33,8 @@ type vpcs struct {
 	mu        sync.Mutex
 	endpoints []network.Endpoint
 	answers   *tls.Certificate // nil: nobody answers
+	connected []network.Interface
+	fault     error // of connectors
 }
 
 func (v *vpcs) set(change func()) {
@@ -45,8 +49,30 @@ func (v *vpcs) Layout(context.Context) (network.Layout, error) {
 	return network.Layout{VPCs: []network.Plan{{VPC: network.VPC{Head: network.Head{ID: vpcID}}, Endpoints: v.endpoints}}}, nil
 }
 
-func (v *vpcs) Connect(context.Context, apprunner.Scope, []string, []string) ([]network.Interface, error) {
-	return nil, nil
+func (v *vpcs) Connect(_ context.Context, _ apprunner.Scope, subnets, _ []string) ([]network.Interface, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.connected = nil
+	for n, id := range subnets {
+		v.connected = append(v.connected, network.Interface{Head: network.Head{ID: fmt.Sprintf("eni-%d", n)}, SubnetID: id, Zone: "us-east-1a"})
+	}
+	return v.connected, nil
+}
+
+func (v *vpcs) Connected(context.Context, apprunner.Scope, []string, []string) ([]network.Interface, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.connected, nil
+}
+
+func (v *vpcs) WayOut(ctx context.Context, id string) (instance.Uplink, error) {
+	v.mu.Lock()
+	fault := v.fault
+	v.mu.Unlock()
+	if fault != nil {
+		<-ctx.Done()
+	}
+	return instance.Uplink{Namespace: "/run/" + id}, fault
 }
 
 func (v *vpcs) Namespace(id string) string { return "/nonexistent/" + id }

@@ -131,11 +131,16 @@ func (r *Reconciler) startAll(ctx context.Context, svc apprunner.Service, v vers
 	if err != nil {
 		return fmt.Errorf("read tags: %w", err)
 	}
+	ways, err := r.waysOut(ctx, svc)
+	if err != nil {
+		return err
+	}
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for n := range set {
 		g.Go(func() error {
-			if err := r.startOne(ctx, svc, r.spec(svc, v, set[n].ID, extras.Capabilities), v.Run.Port, &set[n]); err != nil || started == nil {
+			spec := calls(r.spec(svc, v, set[n].ID, extras.Capabilities), ways, set[0].ID, n)
+			if err := r.startOne(ctx, svc, spec, v.Run.Port, &set[n]); err != nil || started == nil {
 				return err
 			}
 			return started(ctx)
@@ -214,7 +219,9 @@ func (r *Reconciler) environment(svc apprunner.Service, v version) []string {
 		}
 	}
 	env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = svc.Region, svc.Region
-	maps.Copy(env, r.Environment)
+	if svc.Network.Egress != apprunner.EgressVPC { // what these lead to is not behind a VPC
+		maps.Copy(env, r.Environment)
+	}
 	maps.Copy(env, run.Env)
 	maps.Copy(env, v.secrets)
 	env["PORT"] = port

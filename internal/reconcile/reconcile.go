@@ -108,7 +108,7 @@ type Config struct {
 	DrainTimeout time.Duration    // how long requests in flight may take to finish; default 120 s (§7.3)
 	StopGrace    time.Duration    // between SIGTERM and SIGKILL; default 30 s (§19)
 	QuietTime    time.Duration    // how long fewer instances must have been needed before some go; default 60 s (§12.2)
-	JoinTimeout  time.Duration    // how long a private service may take to answer at its endpoint; default 60 s
+	JoinTimeout  time.Duration    // how long a private service may take to answer at its endpoint, and a VPC connector to work; default 60 s
 	Keep         int              // deployments kept for a rollback, the present one included; default 5
 	// Rested is called some seconds after the last operation under way has ended: nothing but supervision goes on. May be nil.
 	Rested func()

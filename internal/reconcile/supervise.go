@@ -328,7 +328,7 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	if err := r.addActive(ctx, v.svc, set); err != nil {
 		return err
 	}
-	if err := r.startAll(ctx, v.svc, dep, set, r.publish); err != nil {
+	if err := r.startAll(ctx, v.serving(), dep, set, r.publish); err != nil {
 		r.back.failed(arn, now, 0)
 		return fmt.Errorf("start instances of %s: %w", v.svc.Name, errors.Join(err, r.forgetUnstarted(ctx, set)))
 	}

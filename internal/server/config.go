@@ -68,6 +68,7 @@ type Config struct {
 	RuntimeImages map[string]string   // runtime version, for example "python311" or "nodejs22", to an image reference
 	Mirrors       map[string]Mirror   // image name prefix, for example "public.ecr.aws", to the registry asked instead
 	AllowEgress   []string            // private networks (CIDR) that applications may reach
+	ClosedZones   []string            // zones that VPC connectors cannot use
 	ProviderHosts map[string][]string // hosts of a source code provider ("GITHUB") beside its own
 	NetworkPool   string              // where instance networks are taken from; default 10.213.0.0/18
 	LogLevel      string              // debug, info, warn or error; default info

@@ -131,9 +131,6 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 			return err
 		}
 	}
-	if err := host.New(c.vpcDir()).Destroy(); err != nil {
-		return err
-	}
 	conf, err := c.driver(log)
 	if err != nil {
 		return err
@@ -144,7 +141,7 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	list, err := d.List(ctx)
 	if err != nil {
-		return errors.Join(fmt.Errorf("list instances: %w", err), d.Close())
+		return errors.Join(fmt.Errorf("list instances: %w", err), host.New(c.vpcDir()).Destroy(), d.Close())
 	}
 	grace := orDefault(c.StopGrace, 30*time.Second)
 	var g errgroup.Group
@@ -152,7 +149,8 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 	for _, i := range list {
 		g.Go(func() error { return d.Stop(ctx, i.ID, grace) })
 	}
-	if err := errors.Join(g.Wait(), d.Destroy(ctx)); err != nil {
+	// What instances call out through goes after them: some have last words for a database.
+	if err := errors.Join(g.Wait(), host.New(c.vpcDir()).Destroy(), d.Destroy(ctx)); err != nil {
 		return err
 	}
 	return image.RemoveUnpacked(c.path("images")) // what is left of images is encrypted

@@ -12,7 +12,7 @@ import (
 
 // openNetworks opens the records of VPCs.
 func (s *System) openNetworks(ctx context.Context) (err error) {
-	s.networks, err = network.Open(ctx, network.Config{DB: s.db, Log: s.log, Users: networkUsers{}, Hosted: true})
+	s.networks, err = network.Open(ctx, network.Config{DB: s.db, Log: s.log, Users: networkUsers{}, Hosted: true, ClosedZones: s.conf.ClosedZones})
 	if err != nil {
 		return fmt.Errorf("open the networks: %w", err)
 	}

@@ -143,7 +143,7 @@ func settings() []setting {
 			isOriginOrNone, func(c *Config) *string { return &c.TrailS3 }),
 		fileSetting("trail-s3-credentials", "access key of that store, in the form of credentials.env", func(c *Config) *string { return &c.TrailS3Credentials }),
 		pathSetting("cache-dir", "where runtime base images are kept", defaultCacheDir, func(c *Config) *string { return &c.CacheDir }),
-		runtimeImages(), mirrors(), allowEgress(), providerHosts(), lowerCaseStatuses(),
+		runtimeImages(), mirrors(), allowEgress(), closedZones(), providerHosts(), lowerCaseStatuses(),
 		text("network-pool", "where instance networks are taken from", "10.213.0.0/18", "an IPv4 network from /18 to /24, such as 10.213.0.0/18", isPool, func(c *Config) *string { return &c.NetworkPool }),
 		text("log-level", "how much Slipway says", "info", "debug, info, warn or error", func(s string) bool {
 			return slices.Contains([]string{"debug", "info", "warn", "error"}, s)

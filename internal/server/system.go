@@ -264,7 +264,7 @@ func (s *System) openWork(context.Context) (err error) {
 		DB:          s.db, Repositories: s.git, Builder: s.builder, Images: s.images, Instances: s.driver, Router: s.edge, Logs: s.logs,
 		Certificates: s.names, Credentials: s.creds, Secrets: s.environment, PullAs: s.pullAs, Log: s.log, ScratchDir: s.conf.path("checkouts"), AccessDir: s.conf.accessDir(),
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
-		Networks: shownVPCs{s.networks, s.vpcs}, Ingresses: s.control,
+		Networks: shownVPCs{s.networks, s.vpcs, s.keeper}, Ingresses: s.control,
 		ReleaseKey:   entrusted{s.keys}.Release,
 		FirstService: s.linkedRole(servicesPrincipal), Rested: debug.FreeOSMemory, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"slipway.dev/slipway/internal/hostnet"
+	"slipway.dev/slipway/internal/instance"
+	"slipway.dev/slipway/internal/instance/oci"
 	"slipway.dev/slipway/internal/network"
 	"slipway.dev/slipway/internal/network/host"
 )
@@ -19,7 +21,7 @@ func (c Config) vpcDir() string { return c.path("run", "vpc") }
 
 // openKeeper joins what keeps this machine in step with the VPCs.
 func (s *System) openKeeper(context.Context) (err error) {
-	s.vpcs = host.New(s.conf.vpcDir())
+	s.vpcs = host.New(s.conf.vpcDir()).Through(beyond{s.driver})
 	s.keeper, err = host.NewKeeper(host.KeeperConfig{
 		Host: s.vpcs, Records: s.networks, Changed: s.db.Changed, Names: s.names, Doors: s.newEntrances(), Servers: s.conf.resolvers, Alive: alive, Log: s.log,
 	})
@@ -41,7 +43,24 @@ func (c Config) resolvers() (list []netip.AddrPort) {
 type shownVPCs struct {
 	*network.Network
 	*host.Host
+	keeper *host.Keeper
 }
+
+// WayOut shows the reconciler an interface of a connector as what instances are plugged into.
+func (v shownVPCs) WayOut(ctx context.Context, interfaceID string) (instance.Uplink, error) {
+	namespace, resolver, err := v.keeper.WayOut(ctx, interfaceID)
+	return instance.Uplink{Namespace: namespace, Resolver: resolver}, err
+}
+
+// beyond shows VPCs the driver's network as their way to public addresses.
+type beyond struct{ driver *oci.Driver }
+
+func (b beyond) Join(name, path, link string) (address, hop netip.Addr, err error) {
+	g, err := b.driver.Join(name, path, link)
+	return g.Address, g.Hop, err
+}
+
+func (b beyond) Leave(name string) error { return b.driver.Leave(name) }
 
 // holder names this process in words that no later one with its number has.
 func holder(pid int) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/internal/hostnet"
+	"slipway.dev/slipway/internal/instance"
 )
 
 // What lies between an instance or a guest and the next router has link-local addresses: no network that somebody wants to reach has
@@ -53,6 +54,16 @@ func (n *network) enclose(id string, pid int, a netip.Addr, path string) error {
 	return within(up, func(h *netlink.Handle) error {
 		return hostnet.AwaitCarrier(func() (netlink.Link, error) { return h.LinkByName(n.names.link(id)) })
 	})
+}
+
+// Enclosed tells whether an address is that of an instance with EgressUplink.
+func (d *Driver) Enclosed(a netip.Addr) bool {
+	for _, e := range d.all() {
+		if r := e.current(); e.address == a.Unmap() && !r.Stopped && r.Egress == instance.EgressUplink {
+			return true
+		}
+	}
+	return false
 }
 
 // within speaks to the kernel about one namespace.
