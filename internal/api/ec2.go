@@ -43,6 +43,12 @@ type networks interface {
 	CreateRoute(ctx context.Context, sc apprunner.Scope, tableID, destination, target string) error
 	DeleteRoute(ctx context.Context, sc apprunner.Scope, tableID, destination string) error
 
+	ReplaceRoute(ctx context.Context, sc apprunner.Scope, tableID, destination, target string) error
+	ReplaceRouteTableAssociation(ctx context.Context, sc apprunner.Scope, association, tableID string) (string, error)
+	ModifyRules(ctx context.Context, sc apprunner.Scope, groupID string, changes map[string]network.Peer) error
+	DescribeRules(ctx context.Context, sc apprunner.Scope, ref network.GroupRef, egress bool, peers []network.Peer, ids map[string]string) error
+	DisassociateAddress(ctx context.Context, sc apprunner.Scope, association, public string) error
+
 	CreateInternetGateway(ctx context.Context, sc apprunner.Scope, tags map[string]string) (network.InternetGateway, error)
 	DeleteInternetGateway(ctx context.Context, sc apprunner.Scope, id string) error
 	AttachInternetGateway(ctx context.Context, sc apprunner.Scope, id, vpcID string) error
@@ -74,7 +80,7 @@ func NewEC2(net networks, tokens *Tokens, endpoint string) (*Service, error) {
 		API: &ec2.API, Constraint: network.CodeParameterValue, Internal: "InternalError", Refuse: refuseEC2, Actions: map[string]Action{},
 		Codes: ec2Codes,
 	}
-	for _, part := range []map[string]Action{e.vpcActions(), e.groupActions(), e.endpointActions(), e.routeActions(), e.gatewayActions(), e.readActions(), e.tagActions()} {
+	for _, part := range []map[string]Action{e.vpcActions(), e.groupActions(), e.endpointActions(), e.routeActions(), e.replaceActions(), e.gatewayActions(), e.readActions(), e.tagActions()} {
 		for name, a := range part {
 			s.Actions[name] = a
 		}

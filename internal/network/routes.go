@@ -89,7 +89,7 @@ func (n *Network) DisassociateRouteTable(ctx context.Context, sc apprunner.Scope
 				return e.dissociate(t, is)
 			}
 		}
-		return apprunner.Errorf("InvalidAssociationID.NotFound", "The association ID '%s' does not exist", clip(id))
+		return noAssociation(id)
 	})
 }
 

@@ -41,7 +41,7 @@ var protocolNames = map[string]string{"1": "icmp", "6": "tcp", "17": "udp", "58"
 func (s *Snapshot) rule(vpcID string, p Peer) (Rule, error) {
 	r := Rule{ID: newID(prefixes[TypeRule]), FromPort: -1, ToPort: -1, Description: p.Description}
 	if p.Description != "" && !isGroupText(p.Description) {
-		return r, wrong("description", p.Description, "Descriptions have up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
+		return r, wrongRuleText(p.Description)
 	}
 	if err := r.protocol(p); err != nil {
 		return r, err
@@ -63,6 +63,10 @@ func (s *Snapshot) rule(vpcID string, p Peer) (Rule, error) {
 	}
 	r.GroupID = g.ID
 	return r, nil
+}
+
+func wrongRuleText(text string) error {
+	return wrong("description", text, "Descriptions have up to 255 letters, digits, spaces and ._-:/()#,@[]+=&;{}!$*")
 }
 
 // protocol reads the protocol and the ports of a rule.

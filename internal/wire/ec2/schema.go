@@ -251,9 +251,19 @@ var operations = [...]wire.Operation{
 		Output: wire.None,
 	},
 	{
+		Name:  "DisassociateAddress",
+		Input: iDisassociateAddressRequest, NewInput: func() any { return new(DisassociateAddressRequest) },
+		Output: wire.None,
+	},
+	{
 		Name:  "DisassociateRouteTable",
 		Input: iDisassociateRouteTableRequest, NewInput: func() any { return new(DisassociateRouteTableRequest) },
 		Output: wire.None,
+	},
+	{
+		Name:  "ModifySecurityGroupRules",
+		Input: iModifySecurityGroupRulesRequest, NewInput: func() any { return new(ModifySecurityGroupRulesRequest) },
+		Output: iModifySecurityGroupRulesResult, NewOutput: func() any { return new(ModifySecurityGroupRulesResult) },
 	},
 	{
 		Name:  "ModifySubnetAttribute",
@@ -276,6 +286,16 @@ var operations = [...]wire.Operation{
 		Output: wire.None,
 	},
 	{
+		Name:  "ReplaceRoute",
+		Input: iReplaceRouteRequest, NewInput: func() any { return new(ReplaceRouteRequest) },
+		Output: wire.None,
+	},
+	{
+		Name:  "ReplaceRouteTableAssociation",
+		Input: iReplaceRouteTableAssociationRequest, NewInput: func() any { return new(ReplaceRouteTableAssociationRequest) },
+		Output: iReplaceRouteTableAssociationResult, NewOutput: func() any { return new(ReplaceRouteTableAssociationResult) },
+	},
+	{
 		Name:  "RevokeSecurityGroupEgress",
 		Input: iRevokeSecurityGroupEgressRequest, NewInput: func() any { return new(RevokeSecurityGroupEgressRequest) },
 		Output: iRevokeSecurityGroupEgressResult, NewOutput: func() any { return new(RevokeSecurityGroupEgressResult) },
@@ -284,6 +304,16 @@ var operations = [...]wire.Operation{
 		Name:  "RevokeSecurityGroupIngress",
 		Input: iRevokeSecurityGroupIngressRequest, NewInput: func() any { return new(RevokeSecurityGroupIngressRequest) },
 		Output: iRevokeSecurityGroupIngressResult, NewOutput: func() any { return new(RevokeSecurityGroupIngressResult) },
+	},
+	{
+		Name:  "UpdateSecurityGroupRuleDescriptionsEgress",
+		Input: iUpdateSecurityGroupRuleDescriptionsEgressRequest, NewInput: func() any { return new(UpdateSecurityGroupRuleDescriptionsEgressRequest) },
+		Output: iUpdateSecurityGroupRuleDescriptionsEgressResult, NewOutput: func() any { return new(UpdateSecurityGroupRuleDescriptionsEgressResult) },
+	},
+	{
+		Name:  "UpdateSecurityGroupRuleDescriptionsIngress",
+		Input: iUpdateSecurityGroupRuleDescriptionsIngressRequest, NewInput: func() any { return new(UpdateSecurityGroupRuleDescriptionsIngressRequest) },
+		Output: iUpdateSecurityGroupRuleDescriptionsIngressResult, NewOutput: func() any { return new(UpdateSecurityGroupRuleDescriptionsIngressResult) },
 	},
 }
 
@@ -429,6 +459,7 @@ const (
 	iDhcpOptionsId
 	iDhcpOptionsIdStringList
 	iDhcpOptionsList
+	iDisassociateAddressRequest
 	iDisassociateRouteTableRequest
 	iDnsEntry
 	iDnsEntrySet
@@ -438,6 +469,7 @@ const (
 	iDnsRecordIpType
 	iDomainType
 	iEgressOnlyInternetGatewayId
+	iElasticIpAssociationId
 	iFilter
 	iFilterList
 	iGroupIdStringList
@@ -475,6 +507,8 @@ const (
 	iLastError
 	iLocalGatewayId
 	iMillisecondDateTime
+	iModifySecurityGroupRulesRequest
+	iModifySecurityGroupRulesResult
 	iModifySubnetAttributeRequest
 	iModifyVpcAttributeRequest
 	iModifyVpcEndpointRequest
@@ -545,6 +579,9 @@ const (
 	iRegionList
 	iRegionNameStringList
 	iReleaseAddressRequest
+	iReplaceRouteRequest
+	iReplaceRouteTableAssociationRequest
+	iReplaceRouteTableAssociationResult
 	iResourceConfigurationArn
 	iResourceIdList
 	iResourceType
@@ -575,9 +612,14 @@ const (
 	iSecurityGroupList
 	iSecurityGroupName
 	iSecurityGroupRule
+	iSecurityGroupRuleDescription
+	iSecurityGroupRuleDescriptionList
 	iSecurityGroupRuleId
 	iSecurityGroupRuleIdList
 	iSecurityGroupRuleList
+	iSecurityGroupRuleRequest
+	iSecurityGroupRuleUpdate
+	iSecurityGroupRuleUpdateList
 	iServiceConnectivityType
 	iServiceDetail
 	iServiceDetailSet
@@ -615,6 +657,10 @@ const (
 	iUnsuccessfulItem
 	iUnsuccessfulItemError
 	iUnsuccessfulItemSet
+	iUpdateSecurityGroupRuleDescriptionsEgressRequest
+	iUpdateSecurityGroupRuleDescriptionsEgressResult
+	iUpdateSecurityGroupRuleDescriptionsIngressRequest
+	iUpdateSecurityGroupRuleDescriptionsIngressResult
 	iUserIdGroupPair
 	iUserIdGroupPairList
 	iValueStringList
@@ -1250,6 +1296,11 @@ var shapes = [...]wire.Shape{
 	{Name: "DhcpOptionsId", Kind: wire.String},
 	{Name: "DhcpOptionsIdStringList", Kind: wire.List, Value: iDhcpOptionsId, Item: "DhcpOptionsId"},
 	{Name: "DhcpOptionsList", Kind: wire.List, Value: iDhcpOptions, Item: "item"},
+	{Name: "DisassociateAddressRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "AssociationId", Shape: iElasticIpAssociationId},
+		{Name: "PublicIp", Shape: iString},
+		{Name: "DryRun", Shape: iBoolean, Alias: "dryRun"},
+	}},
 	{Name: "DisassociateRouteTableRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "DryRun", Shape: iBoolean, Alias: "dryRun"},
 		{Name: "AssociationId", Shape: iRouteTableAssociationId, Required: true, Alias: "associationId"},
@@ -1275,6 +1326,7 @@ var shapes = [...]wire.Shape{
 	{Name: "DnsRecordIpType", Kind: wire.String, Enum: []string{"ipv4", "dualstack", "ipv6", "service-defined"}},
 	{Name: "DomainType", Kind: wire.String, Enum: []string{"vpc", "standard"}},
 	{Name: "EgressOnlyInternetGatewayId", Kind: wire.String},
+	{Name: "ElasticIpAssociationId", Kind: wire.String},
 	{Name: "Filter", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Name", Shape: iString},
 		{Name: "Values", Shape: iValueStringList, Alias: "Value"},
@@ -1350,6 +1402,14 @@ var shapes = [...]wire.Shape{
 	}},
 	{Name: "LocalGatewayId", Kind: wire.String},
 	{Name: "MillisecondDateTime", Kind: wire.Timestamp},
+	{Name: "ModifySecurityGroupRulesRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "GroupId", Shape: iSecurityGroupId, Required: true},
+		{Name: "SecurityGroupRules", Shape: iSecurityGroupRuleUpdateList, Required: true, Alias: "SecurityGroupRule"},
+		{Name: "DryRun", Shape: iBoolean},
+	}},
+	{Name: "ModifySecurityGroupRulesResult", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Return", Shape: iBoolean, Alias: "return"},
+	}},
 	{Name: "ModifySubnetAttributeRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "AssignIpv6AddressOnCreation", Shape: iAttributeBooleanValue},
 		{Name: "MapPublicIpOnLaunch", Shape: iAttributeBooleanValue},
@@ -1627,6 +1687,34 @@ var shapes = [...]wire.Shape{
 		{Name: "NetworkBorderGroup", Shape: iString},
 		{Name: "DryRun", Shape: iBoolean, Alias: "dryRun"},
 	}},
+	{Name: "ReplaceRouteRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "DestinationCidrBlock", Shape: iString, Alias: "destinationCidrBlock"},
+		{Name: "DestinationIpv6CidrBlock", Shape: iString, Alias: "destinationIpv6CidrBlock"},
+		{Name: "DestinationPrefixListId", Shape: iPrefixListResourceId},
+		{Name: "DryRun", Shape: iBoolean, Alias: "dryRun"},
+		{Name: "VpcEndpointId", Shape: iVpcEndpointId},
+		{Name: "EgressOnlyInternetGatewayId", Shape: iEgressOnlyInternetGatewayId, Alias: "egressOnlyInternetGatewayId"},
+		{Name: "GatewayId", Shape: iRouteGatewayId, Alias: "gatewayId"},
+		{Name: "InstanceId", Shape: iInstanceId, Alias: "instanceId"},
+		{Name: "LocalTarget", Shape: iBoolean},
+		{Name: "NatGatewayId", Shape: iNatGatewayId, Alias: "natGatewayId"},
+		{Name: "TransitGatewayId", Shape: iTransitGatewayId},
+		{Name: "LocalGatewayId", Shape: iLocalGatewayId},
+		{Name: "CarrierGatewayId", Shape: iCarrierGatewayId},
+		{Name: "NetworkInterfaceId", Shape: iNetworkInterfaceId, Alias: "networkInterfaceId"},
+		{Name: "RouteTableId", Shape: iRouteTableId, Required: true, Alias: "routeTableId"},
+		{Name: "VpcPeeringConnectionId", Shape: iVpcPeeringConnectionId, Alias: "vpcPeeringConnectionId"},
+		{Name: "CoreNetworkArn", Shape: iCoreNetworkArn},
+	}},
+	{Name: "ReplaceRouteTableAssociationRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "AssociationId", Shape: iRouteTableAssociationId, Required: true, Alias: "associationId"},
+		{Name: "DryRun", Shape: iBoolean, Alias: "dryRun"},
+		{Name: "RouteTableId", Shape: iRouteTableId, Required: true, Alias: "routeTableId"},
+	}},
+	{Name: "ReplaceRouteTableAssociationResult", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "NewAssociationId", Shape: iString, Alias: "newAssociationId"},
+		{Name: "AssociationState", Shape: iRouteTableAssociationState, Alias: "associationState"},
+	}},
 	{Name: "ResourceConfigurationArn", Kind: wire.String},
 	{Name: "ResourceIdList", Kind: wire.List, Value: iTaggableResourceId},
 	{Name: "ResourceType", Kind: wire.String, Enum: []string{"capacity-reservation", "client-vpn-endpoint", "customer-gateway", "carrier-gateway", "coip-pool", "declarative-policies-report", "dedicated-host", "dhcp-options", "egress-only-internet-gateway", "elastic-ip", "elastic-gpu", "export-image-task", "export-instance-task", "fleet", "fpga-image", "host-reservation", "image", "image-usage-report", "import-image-task", "import-snapshot-task", "instance", "instance-event-window", "internet-gateway", "ipam", "ipam-pool", "ipam-scope", "ipv4pool-ec2", "ipv6pool-ec2", "key-pair", "launch-template", "local-gateway", "local-gateway-route-table", "local-gateway-virtual-interface", "local-gateway-virtual-interface-group", "local-gateway-route-table-vpc-association", "local-gateway-route-table-virtual-interface-group-association", "natgateway", "network-acl", "network-interface", "network-insights-analysis", "network-insights-path", "network-insights-access-scope", "network-insights-access-scope-analysis", "outpost-lag", "placement-group", "prefix-list", "replace-root-volume-task", "reserved-instances", "route-table", "security-group", "security-group-rule", "service-link-virtual-interface", "snapshot", "spot-fleet-request", "spot-instances-request", "subnet", "subnet-cidr-reservation", "traffic-mirror-filter", "traffic-mirror-session", "traffic-mirror-target", "transit-gateway", "transit-gateway-attachment", "transit-gateway-connect-peer", "transit-gateway-multicast-domain", "transit-gateway-policy-table", "transit-gateway-metering-policy", "transit-gateway-route-table", "transit-gateway-route-table-announcement", "volume", "vpc", "vpc-endpoint", "vpc-endpoint-connection", "vpc-endpoint-service", "vpc-endpoint-service-permission", "vpc-peering-connection", "vpn-connection", "vpn-gateway", "vpc-flow-log", "capacity-reservation-fleet", "traffic-mirror-filter-rule", "vpc-endpoint-connection-device-type", "verified-access-instance", "verified-access-group", "verified-access-endpoint", "verified-access-policy", "verified-access-trust-provider", "vpn-connection-device-type", "vpc-block-public-access-exclusion", "vpc-encryption-control", "route-server", "route-server-endpoint", "route-server-peer", "ipam-resource-discovery", "ipam-resource-discovery-association", "instance-connect-endpoint", "verified-access-endpoint-target", "ipam-external-resource-verification-token", "capacity-block", "mac-modification-task", "ipam-prefix-list-resolver", "ipam-policy", "ipam-prefix-list-resolver-target", "ipam-internet-registry-association", "secondary-interface", "secondary-network", "secondary-subnet", "capacity-manager-data-export", "vpn-concentrator", "ipam-pool-allocation", "capacity-reservation-cancellation-quote", "application-status-check"}},
@@ -1766,9 +1854,29 @@ var shapes = [...]wire.Shape{
 		{Name: "Tags", Shape: iTagList, Alias: "tagSet"},
 		{Name: "SecurityGroupRuleArn", Shape: iString, Alias: "securityGroupRuleArn"},
 	}},
+	{Name: "SecurityGroupRuleDescription", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "SecurityGroupRuleId", Shape: iString},
+		{Name: "Description", Shape: iString},
+	}},
+	{Name: "SecurityGroupRuleDescriptionList", Kind: wire.List, Value: iSecurityGroupRuleDescription, Item: "item"},
 	{Name: "SecurityGroupRuleId", Kind: wire.String},
 	{Name: "SecurityGroupRuleIdList", Kind: wire.List, Value: iString, Item: "item"},
 	{Name: "SecurityGroupRuleList", Kind: wire.List, Value: iSecurityGroupRule, Item: "item"},
+	{Name: "SecurityGroupRuleRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "IpProtocol", Shape: iString},
+		{Name: "FromPort", Shape: iInteger},
+		{Name: "ToPort", Shape: iInteger},
+		{Name: "CidrIpv4", Shape: iString},
+		{Name: "CidrIpv6", Shape: iString},
+		{Name: "PrefixListId", Shape: iPrefixListResourceId},
+		{Name: "ReferencedGroupId", Shape: iSecurityGroupId},
+		{Name: "Description", Shape: iString},
+	}},
+	{Name: "SecurityGroupRuleUpdate", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "SecurityGroupRuleId", Shape: iSecurityGroupRuleId},
+		{Name: "SecurityGroupRule", Shape: iSecurityGroupRuleRequest},
+	}},
+	{Name: "SecurityGroupRuleUpdateList", Kind: wire.List, Value: iSecurityGroupRuleUpdate, Item: "item"},
 	{Name: "ServiceConnectivityType", Kind: wire.String, Enum: []string{"ipv4", "ipv6"}},
 	{Name: "ServiceDetail", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "ServiceName", Shape: iString, Alias: "serviceName"},
@@ -1883,6 +1991,26 @@ var shapes = [...]wire.Shape{
 		{Name: "Message", Shape: iString, Alias: "message"},
 	}},
 	{Name: "UnsuccessfulItemSet", Kind: wire.List, Value: iUnsuccessfulItem, Item: "item"},
+	{Name: "UpdateSecurityGroupRuleDescriptionsEgressRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "DryRun", Shape: iBoolean},
+		{Name: "GroupId", Shape: iSecurityGroupId},
+		{Name: "GroupName", Shape: iSecurityGroupName},
+		{Name: "IpPermissions", Shape: iIpPermissionList},
+		{Name: "SecurityGroupRuleDescriptions", Shape: iSecurityGroupRuleDescriptionList, Alias: "SecurityGroupRuleDescription"},
+	}},
+	{Name: "UpdateSecurityGroupRuleDescriptionsEgressResult", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Return", Shape: iBoolean, Alias: "return"},
+	}},
+	{Name: "UpdateSecurityGroupRuleDescriptionsIngressRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "DryRun", Shape: iBoolean},
+		{Name: "GroupId", Shape: iSecurityGroupId},
+		{Name: "GroupName", Shape: iSecurityGroupName},
+		{Name: "IpPermissions", Shape: iIpPermissionList},
+		{Name: "SecurityGroupRuleDescriptions", Shape: iSecurityGroupRuleDescriptionList, Alias: "SecurityGroupRuleDescription"},
+	}},
+	{Name: "UpdateSecurityGroupRuleDescriptionsIngressResult", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Return", Shape: iBoolean, Alias: "return"},
+	}},
 	{Name: "UserIdGroupPair", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "Description", Shape: iString, Alias: "description"},
 		{Name: "UserId", Shape: iString, Alias: "userId"},

@@ -810,6 +810,13 @@ type DhcpOptions struct {
 	DhcpConfigurations []DhcpConfiguration
 }
 
+// DisassociateAddressRequest is the structure DisassociateAddressRequest of the model.
+type DisassociateAddressRequest struct {
+	AssociationId *string
+	PublicIp      *string
+	DryRun        *bool
+}
+
 // DisassociateRouteTableRequest is the structure DisassociateRouteTableRequest of the model.
 type DisassociateRouteTableRequest struct {
 	DryRun        *bool
@@ -954,6 +961,18 @@ type Ipv6Range struct {
 type LastError struct {
 	Message *string
 	Code    *string
+}
+
+// ModifySecurityGroupRulesRequest is the structure ModifySecurityGroupRulesRequest of the model.
+type ModifySecurityGroupRulesRequest struct {
+	GroupId            *string
+	SecurityGroupRules []SecurityGroupRuleUpdate
+	DryRun             *bool
+}
+
+// ModifySecurityGroupRulesResult is the structure ModifySecurityGroupRulesResult of the model.
+type ModifySecurityGroupRulesResult struct {
+	Return *bool
 }
 
 // ModifySubnetAttributeRequest is the structure ModifySubnetAttributeRequest of the model.
@@ -1338,6 +1357,40 @@ type ReleaseAddressRequest struct {
 	DryRun             *bool
 }
 
+// ReplaceRouteRequest is the structure ReplaceRouteRequest of the model.
+type ReplaceRouteRequest struct {
+	DestinationCidrBlock        *string
+	DestinationIpv6CidrBlock    *string
+	DestinationPrefixListId     *string
+	DryRun                      *bool
+	VpcEndpointId               *string
+	EgressOnlyInternetGatewayId *string
+	GatewayId                   *string
+	InstanceId                  *string
+	LocalTarget                 *bool
+	NatGatewayId                *string
+	TransitGatewayId            *string
+	LocalGatewayId              *string
+	CarrierGatewayId            *string
+	NetworkInterfaceId          *string
+	RouteTableId                *string
+	VpcPeeringConnectionId      *string
+	CoreNetworkArn              *string
+}
+
+// ReplaceRouteTableAssociationRequest is the structure ReplaceRouteTableAssociationRequest of the model.
+type ReplaceRouteTableAssociationRequest struct {
+	AssociationId *string
+	DryRun        *bool
+	RouteTableId  *string
+}
+
+// ReplaceRouteTableAssociationResult is the structure ReplaceRouteTableAssociationResult of the model.
+type ReplaceRouteTableAssociationResult struct {
+	NewAssociationId *string
+	AssociationState *RouteTableAssociationState
+}
+
 // Values of ResourceType.
 const (
 	ResourceTypeCapacityReservation                                    = "capacity-reservation"
@@ -1628,6 +1681,30 @@ type SecurityGroupRule struct {
 	SecurityGroupRuleArn *string
 }
 
+// SecurityGroupRuleDescription is the structure SecurityGroupRuleDescription of the model.
+type SecurityGroupRuleDescription struct {
+	SecurityGroupRuleId *string
+	Description         *string
+}
+
+// SecurityGroupRuleRequest is the structure SecurityGroupRuleRequest of the model.
+type SecurityGroupRuleRequest struct {
+	IpProtocol        *string
+	FromPort          *int32
+	ToPort            *int32
+	CidrIpv4          *string
+	CidrIpv6          *string
+	PrefixListId      *string
+	ReferencedGroupId *string
+	Description       *string
+}
+
+// SecurityGroupRuleUpdate is the structure SecurityGroupRuleUpdate of the model.
+type SecurityGroupRuleUpdate struct {
+	SecurityGroupRuleId *string
+	SecurityGroupRule   *SecurityGroupRuleRequest
+}
+
 // Values of ServiceConnectivityType.
 const (
 	ServiceConnectivityTypeIpv4 = "ipv4"
@@ -1799,6 +1876,34 @@ type UnsuccessfulItem struct {
 type UnsuccessfulItemError struct {
 	Code    *string
 	Message *string
+}
+
+// UpdateSecurityGroupRuleDescriptionsEgressRequest is the structure UpdateSecurityGroupRuleDescriptionsEgressRequest of the model.
+type UpdateSecurityGroupRuleDescriptionsEgressRequest struct {
+	DryRun                        *bool
+	GroupId                       *string
+	GroupName                     *string
+	IpPermissions                 []IpPermission
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
+}
+
+// UpdateSecurityGroupRuleDescriptionsEgressResult is the structure UpdateSecurityGroupRuleDescriptionsEgressResult of the model.
+type UpdateSecurityGroupRuleDescriptionsEgressResult struct {
+	Return *bool
+}
+
+// UpdateSecurityGroupRuleDescriptionsIngressRequest is the structure UpdateSecurityGroupRuleDescriptionsIngressRequest of the model.
+type UpdateSecurityGroupRuleDescriptionsIngressRequest struct {
+	DryRun                        *bool
+	GroupId                       *string
+	GroupName                     *string
+	IpPermissions                 []IpPermission
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
+}
+
+// UpdateSecurityGroupRuleDescriptionsIngressResult is the structure UpdateSecurityGroupRuleDescriptionsIngressResult of the model.
+type UpdateSecurityGroupRuleDescriptionsIngressResult struct {
+	Return *bool
 }
 
 // UserIdGroupPair is the structure UserIdGroupPair of the model.

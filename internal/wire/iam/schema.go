@@ -18,6 +18,12 @@ var API = wire.Service{
 
 var operations = [...]wire.Operation{
 	{
+		Name:  "AddClientIDToOpenIDConnectProvider",
+		Input: iAddClientIDToOpenIDConnectProviderRequest, NewInput: func() any { return new(AddClientIDToOpenIDConnectProviderRequest) },
+		Output: wire.None,
+		Errors: []string{"InvalidInput", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "AddUserToGroup",
 		Input: iAddUserToGroupRequest, NewInput: func() any { return new(AddUserToGroupRequest) },
 		Output: wire.None,
@@ -445,6 +451,13 @@ var operations = [...]wire.Operation{
 		Paginated:     true,
 	},
 	{
+		Name:  "ListOpenIDConnectProviderTags",
+		Input: iListOpenIDConnectProviderTagsRequest, NewInput: func() any { return new(ListOpenIDConnectProviderTagsRequest) },
+		Output: iListOpenIDConnectProviderTagsResponse, NewOutput: func() any { return new(ListOpenIDConnectProviderTagsResponse) },
+		ResultWrapper: "ListOpenIDConnectProviderTagsResult",
+		Errors:        []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "ListOpenIDConnectProviders",
 		Input: iListOpenIDConnectProvidersRequest, NewInput: func() any { return new(ListOpenIDConnectProvidersRequest) },
 		Output: iListOpenIDConnectProvidersResponse, NewOutput: func() any { return new(ListOpenIDConnectProvidersResponse) },
@@ -561,6 +574,12 @@ var operations = [...]wire.Operation{
 		Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
+		Name:  "RemoveClientIDFromOpenIDConnectProvider",
+		Input: iRemoveClientIDFromOpenIDConnectProviderRequest, NewInput: func() any { return new(RemoveClientIDFromOpenIDConnectProviderRequest) },
+		Output: wire.None,
+		Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "RemoveUserFromGroup",
 		Input: iRemoveUserFromGroupRequest, NewInput: func() any { return new(RemoveUserFromGroupRequest) },
 		Output: wire.None,
@@ -595,6 +614,12 @@ var operations = [...]wire.Operation{
 		Paginated:     true,
 	},
 	{
+		Name:  "TagOpenIDConnectProvider",
+		Input: iTagOpenIDConnectProviderRequest, NewInput: func() any { return new(TagOpenIDConnectProviderRequest) },
+		Output: wire.None,
+		Errors: []string{"ConcurrentModification", "InvalidInput", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
 		Name:  "TagPolicy",
 		Input: iTagPolicyRequest, NewInput: func() any { return new(TagPolicyRequest) },
 		Output: wire.None,
@@ -611,6 +636,12 @@ var operations = [...]wire.Operation{
 		Input: iTagUserRequest, NewInput: func() any { return new(TagUserRequest) },
 		Output: wire.None,
 		Errors: []string{"ConcurrentModification", "InvalidInput", "LimitExceeded", "NoSuchEntity", "ServiceFailure"},
+	},
+	{
+		Name:  "UntagOpenIDConnectProvider",
+		Input: iUntagOpenIDConnectProviderRequest, NewInput: func() any { return new(UntagOpenIDConnectProviderRequest) },
+		Output: wire.None,
+		Errors: []string{"ConcurrentModification", "InvalidInput", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
 		Name:  "UntagPolicy",
@@ -653,6 +684,12 @@ var operations = [...]wire.Operation{
 		Input: iUpdateLoginProfileRequest, NewInput: func() any { return new(UpdateLoginProfileRequest) },
 		Output: wire.None,
 		Errors: []string{"EntityTemporarilyUnmodifiable", "LimitExceeded", "NoSuchEntity", "PasswordPolicyViolation", "ServiceFailure"},
+	},
+	{
+		Name:  "UpdateOpenIDConnectProviderThumbprint",
+		Input: iUpdateOpenIDConnectProviderThumbprintRequest, NewInput: func() any { return new(UpdateOpenIDConnectProviderThumbprintRequest) },
+		Output: wire.None,
+		Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"},
 	},
 	{
 		Name:  "UpdateRole",
@@ -702,6 +739,7 @@ const (
 	iAccessKeyMetadata
 	iActionNameListType
 	iActionNameType
+	iAddClientIDToOpenIDConnectProviderRequest
 	iAddUserToGroupRequest
 	iArnListType
 	iAttachGroupPolicyRequest
@@ -831,6 +869,8 @@ const (
 	iListInstanceProfilesForRoleResponse
 	iListMFADevicesRequest
 	iListMFADevicesResponse
+	iListOpenIDConnectProviderTagsRequest
+	iListOpenIDConnectProviderTagsResponse
 	iListOpenIDConnectProvidersRequest
 	iListOpenIDConnectProvidersResponse
 	iListPoliciesRequest
@@ -889,6 +929,7 @@ const (
 	iPutUserPolicyRequest
 	iReasonType
 	iRegionNameType
+	iRemoveClientIDFromOpenIDConnectProviderRequest
 	iRemoveUserFromGroupRequest
 	iResourceHandlingOptionType
 	iResourceNameListType
@@ -909,9 +950,11 @@ const (
 	iStatement
 	iStatementListType
 	iTag
+	iTagOpenIDConnectProviderRequest
 	iTagPolicyRequest
 	iTagRoleRequest
 	iTagUserRequest
+	iUntagOpenIDConnectProviderRequest
 	iUntagPolicyRequest
 	iUntagRoleRequest
 	iUntagUserRequest
@@ -919,6 +962,7 @@ const (
 	iUpdateAssumeRolePolicyRequest
 	iUpdateGroupRequest
 	iUpdateLoginProfileRequest
+	iUpdateOpenIDConnectProviderThumbprintRequest
 	iUpdateRoleDescriptionRequest
 	iUpdateRoleDescriptionResponse
 	iUpdateRoleRequest
@@ -1014,6 +1058,10 @@ var shapes = [...]wire.Shape{
 	}},
 	{Name: "ActionNameListType", Kind: wire.List, Value: iActionNameType},
 	{Name: "ActionNameType", Kind: wire.String, Min: wire.Bound{Set: true, N: 3}, Max: wire.Bound{Set: true, N: 128}},
+	{Name: "AddClientIDToOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+		{Name: "ClientID", Shape: iClientIDType, Required: true},
+	}},
 	{Name: "AddUserToGroupRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "GroupName", Shape: iGroupNameType, Required: true},
 		{Name: "UserName", Shape: iExistingUserNameType, Required: true},
@@ -1516,6 +1564,16 @@ var shapes = [...]wire.Shape{
 		{Name: "IsTruncated", Shape: iBooleanType},
 		{Name: "Marker", Shape: iResponseMarkerType},
 	}},
+	{Name: "ListOpenIDConnectProviderTagsRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+		{Name: "Marker", Shape: iMarkerType},
+		{Name: "MaxItems", Shape: iMaxItemsType},
+	}},
+	{Name: "ListOpenIDConnectProviderTagsResponse", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "Tags", Shape: iTagListType, Required: true},
+		{Name: "IsTruncated", Shape: iBooleanType},
+		{Name: "Marker", Shape: iResponseMarkerType},
+	}},
 	{Name: "ListOpenIDConnectProvidersRequest", Kind: wire.Structure},
 	{Name: "ListOpenIDConnectProvidersResponse", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "OpenIDConnectProviderList", Shape: iOpenIDConnectProviderListType},
@@ -1743,6 +1801,10 @@ var shapes = [...]wire.Shape{
 	}},
 	{Name: "ReasonType", Kind: wire.String, Max: wire.Bound{Set: true, N: 1000}},
 	{Name: "RegionNameType", Kind: wire.String, Min: wire.Bound{Set: true, N: 1}, Max: wire.Bound{Set: true, N: 100}},
+	{Name: "RemoveClientIDFromOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+		{Name: "ClientID", Shape: iClientIDType, Required: true},
+	}},
 	{Name: "RemoveUserFromGroupRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "GroupName", Shape: iGroupNameType, Required: true},
 		{Name: "UserName", Shape: iExistingUserNameType, Required: true},
@@ -1851,6 +1913,10 @@ var shapes = [...]wire.Shape{
 		{Name: "Key", Shape: iTagKeyType, Required: true},
 		{Name: "Value", Shape: iTagValueType, Required: true},
 	}},
+	{Name: "TagOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+		{Name: "Tags", Shape: iTagListType, Required: true},
+	}},
 	{Name: "TagPolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyArn", Shape: iArnType, Required: true},
 		{Name: "Tags", Shape: iTagListType, Required: true},
@@ -1862,6 +1928,10 @@ var shapes = [...]wire.Shape{
 	{Name: "TagUserRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "UserName", Shape: iExistingUserNameType, Required: true},
 		{Name: "Tags", Shape: iTagListType, Required: true},
+	}},
+	{Name: "UntagOpenIDConnectProviderRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+		{Name: "TagKeys", Shape: iTagKeyListType, Required: true},
 	}},
 	{Name: "UntagPolicyRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "PolicyArn", Shape: iArnType, Required: true},
@@ -1893,6 +1963,10 @@ var shapes = [...]wire.Shape{
 		{Name: "UserName", Shape: iUserNameType, Required: true},
 		{Name: "Password", Shape: iPasswordType},
 		{Name: "PasswordResetRequired", Shape: iBooleanObjectType},
+	}},
+	{Name: "UpdateOpenIDConnectProviderThumbprintRequest", Kind: wire.Structure, Members: []wire.Member{
+		{Name: "OpenIDConnectProviderArn", Shape: iArnType, Required: true},
+		{Name: "ThumbprintList", Shape: iThumbprintListType, Required: true},
 	}},
 	{Name: "UpdateRoleDescriptionRequest", Kind: wire.Structure, Members: []wire.Member{
 		{Name: "RoleName", Shape: iRoleNameType, Required: true},

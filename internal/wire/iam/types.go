@@ -29,6 +29,12 @@ type AccessKeyMetadata struct {
 	CreateDate  *time.Time
 }
 
+// AddClientIDToOpenIDConnectProviderRequest is the structure AddClientIDToOpenIDConnectProviderRequest of the model.
+type AddClientIDToOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	ClientID                 *string
+}
+
 // AddUserToGroupRequest is the structure AddUserToGroupRequest of the model.
 type AddUserToGroupRequest struct {
 	GroupName *string
@@ -766,6 +772,20 @@ type ListMFADevicesResponse struct {
 	Marker      *string
 }
 
+// ListOpenIDConnectProviderTagsRequest is the structure ListOpenIDConnectProviderTagsRequest of the model.
+type ListOpenIDConnectProviderTagsRequest struct {
+	OpenIDConnectProviderArn *string
+	Marker                   *string
+	MaxItems                 *int32
+}
+
+// ListOpenIDConnectProviderTagsResponse is the structure ListOpenIDConnectProviderTagsResponse of the model.
+type ListOpenIDConnectProviderTagsResponse struct {
+	Tags        []Tag
+	IsTruncated *bool
+	Marker      *string
+}
+
 // ListOpenIDConnectProvidersRequest is the structure ListOpenIDConnectProvidersRequest of the model.
 type ListOpenIDConnectProvidersRequest struct {
 }
@@ -1101,6 +1121,12 @@ type PutUserPolicyRequest struct {
 	PolicyDocument *string
 }
 
+// RemoveClientIDFromOpenIDConnectProviderRequest is the structure RemoveClientIDFromOpenIDConnectProviderRequest of the model.
+type RemoveClientIDFromOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	ClientID                 *string
+}
+
 // RemoveUserFromGroupRequest is the structure RemoveUserFromGroupRequest of the model.
 type RemoveUserFromGroupRequest struct {
 	GroupName *string
@@ -1228,6 +1254,12 @@ type Tag struct {
 	Value *string
 }
 
+// TagOpenIDConnectProviderRequest is the structure TagOpenIDConnectProviderRequest of the model.
+type TagOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	Tags                     []Tag
+}
+
 // TagPolicyRequest is the structure TagPolicyRequest of the model.
 type TagPolicyRequest struct {
 	PolicyArn *string
@@ -1244,6 +1276,12 @@ type TagRoleRequest struct {
 type TagUserRequest struct {
 	UserName *string
 	Tags     []Tag
+}
+
+// UntagOpenIDConnectProviderRequest is the structure UntagOpenIDConnectProviderRequest of the model.
+type UntagOpenIDConnectProviderRequest struct {
+	OpenIDConnectProviderArn *string
+	TagKeys                  []string
 }
 
 // UntagPolicyRequest is the structure UntagPolicyRequest of the model.
@@ -1289,6 +1327,12 @@ type UpdateLoginProfileRequest struct {
 	UserName              *string
 	Password              *string
 	PasswordResetRequired *bool
+}
+
+// UpdateOpenIDConnectProviderThumbprintRequest is the structure UpdateOpenIDConnectProviderThumbprintRequest of the model.
+type UpdateOpenIDConnectProviderThumbprintRequest struct {
+	OpenIDConnectProviderArn *string
+	ThumbprintList           []string
 }
 
 // UpdateRoleDescriptionRequest is the structure UpdateRoleDescriptionRequest of the model.
