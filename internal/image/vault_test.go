@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,6 +42,9 @@ func (k keyring) OpenDataKey(ctx context.Context, owner string, sealed []byte) (
 func found(t *testing.T, dir, text string) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -174,5 +178,33 @@ func TestOldContentIsEncryptedAtTheNextStart(t *testing.T) {
 	w.open(t)
 	if _, err := w.Kept(t.Context(), "service", img.Digest); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestPausedOwnerLeavesNothingUnpacked(t *testing.T) {
+	w := newWorld(t)
+	base := pulled(t, w)
+	img, err := w.Append(t.Context(), base, bytes.NewReader(tarOf(t, entry{name: "own.txt", body: marker})), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for owner, digest := range map[string]string{"service": img.Digest, "other": base.Digest} {
+		if err := w.Pin(t.Context(), owner, digest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Rest(t.Context(), "service"); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []int{1, 0} { // the lower layer is the other's, too
+		if got := len(found(t, img.Layers[n].Dir, marker)); got != want {
+			t.Errorf("layer %d: %d files, want %d", n, got, want)
+		}
+	}
+	if _, err := w.Kept(t.Context(), "service", img.Digest); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(img.Layers[1].Dir, "own.txt")); got != marker {
+		t.Errorf("unpacked again as %q", got)
 	}
 }

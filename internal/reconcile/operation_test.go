@@ -239,7 +239,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			_, _, err := w.control.UpdateService(w.t.Context(), scope, in)
 			return err
 		}, apprunner.StatusRunning, 1},
-		"pause": {boundaries("PAUSE_SERVICE", "drain", "stop", "finish"), func(w *world, s apprunner.Service) error {
+		"pause": {boundaries("PAUSE_SERVICE", "drain", "stop", "rest", "finish"), func(w *world, s apprunner.Service) error {
 			_, _, err := w.control.PauseService(w.t.Context(), scope, s.ARN())
 			return err
 		}, apprunner.StatusPaused, 0},

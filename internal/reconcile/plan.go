@@ -27,7 +27,7 @@ func (j *job) plan() []step {
 			return []step{{"route", (*job).route}, {"finish", (*job).succeed}}
 		}
 	case apprunner.OpPauseService:
-		return []step{{"drain", (*job).drain}, {"stop", (*job).stop}, {"finish", (*job).succeed}}
+		return []step{{"drain", (*job).drain}, {"stop", (*job).stop}, {"rest", (*job).rest}, {"finish", (*job).succeed}}
 	case apprunner.OpDeleteService:
 		return []step{{"drain", (*job).drain}, {"stop", (*job).stop}, {"remove", (*job).removeVersions}, {"finish", (*job).succeed}}
 	}
@@ -162,6 +162,9 @@ func (j *job) stop(ctx context.Context) error {
 	j.log.Step("%d instance(s) stopped.", len(left))
 	return j.r.publish(ctx)
 }
+
+// rest leaves nothing unpacked of a service of which nothing runs (§24).
+func (j *job) rest(ctx context.Context) error { return j.r.Images.Rest(ctx, j.op.ServiceARN) }
 
 // removeVersions drops the stored images of a service that is being deleted (§10.1).
 func (j *job) removeVersions(ctx context.Context) error {

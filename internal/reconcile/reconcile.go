@@ -39,6 +39,7 @@ type images interface {
 	Pin(ctx context.Context, owner, digest string) error
 	PinSealed(ctx context.Context, owner, digest, kmsKey string) error
 	Unpin(ctx context.Context, owner string, digests ...string) error
+	Rest(ctx context.Context, owner string) error
 }
 
 // router is the edge as seen from here.

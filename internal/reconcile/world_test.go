@@ -126,6 +126,8 @@ func (s *shelf) PinSealed(ctx context.Context, owner, digest, _ string) error {
 	return s.Pin(ctx, owner, digest)
 }
 
+func (s *shelf) Rest(context.Context, string) error { return nil }
+
 func (s *shelf) Unpin(_ context.Context, _ string, digests ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -113,7 +113,7 @@ func scenes() []scene {
 			status: types.ServiceStatusRunning, ends: "SUCCEEDED", says: "hello v1", serves: true,
 		},
 		{
-			name: "pause", op: "PAUSE_SERVICE", steps: []string{"drain", "stop", "finish"}, prepare: running, status: types.ServiceStatusPaused, ends: "SUCCEEDED",
+			name: "pause", op: "PAUSE_SERVICE", steps: []string{"drain", "stop", "rest", "finish"}, prepare: running, status: types.ServiceStatusPaused, ends: "SUCCEEDED",
 			act: func(t *testing.T, s rig.Service) {
 				_, err := s.House.Apps.PauseService(t.Context(), &apprunner.PauseServiceInput{ServiceArn: s.ServiceArn})
 				accepted(t, err)
