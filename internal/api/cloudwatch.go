@@ -24,8 +24,10 @@ type metricStore interface {
 
 // CloudWatchConfig is what the CloudWatch API needs. All are required.
 type CloudWatchConfig struct {
-	Metrics metricStore
-	Tokens  *Tokens
+	Metrics    metricStore
+	Alarms     alarmStore
+	Dashboards dashboardStore
+	Tokens     *Tokens
 	// Catch makes what happened until this moment part of the metrics of services. That it cannot is no reason not to answer.
 	Catch func(context.Context) error
 	Now   func() time.Time
@@ -38,7 +40,7 @@ const validationCode apprunner.Code = "ValidationError"
 
 // NewCloudWatch returns the CloudWatch API (adjacent §5).
 func NewCloudWatch(c CloudWatchConfig) (*Service, error) {
-	if c.Metrics == nil || c.Tokens == nil || c.Catch == nil || c.Now == nil {
+	if c.Metrics == nil || c.Alarms == nil || c.Dashboards == nil || c.Tokens == nil || c.Catch == nil || c.Now == nil {
 		return nil, errors.New("CloudWatch API: the configuration is incomplete")
 	}
 	w := &cloudWatchAPI{c}
@@ -49,6 +51,29 @@ func NewCloudWatch(c CloudWatchConfig) (*Service, error) {
 			"GetMetricStatistics": action(anything[cloudwatch.GetMetricStatisticsInput]("cloudwatch:GetMetricStatistics"), w.getStatistics),
 			"GetMetricData":       action(anything[cloudwatch.GetMetricDataInput]("cloudwatch:GetMetricData"), w.getData),
 			"PutMetricData":       command(mayPutMetrics, w.putMetrics),
+
+			"PutMetricAlarm":          command(w.mayPutAlarm, w.putAlarm),
+			"DescribeAlarms":          action(onAlarms(w, "DescribeAlarms", func(in *cloudwatch.DescribeAlarmsInput) []string { return in.AlarmNames }), w.describeAlarms),
+			"DescribeAlarmsForMetric": action(onAlarms(w, "DescribeAlarmsForMetric", func(*cloudwatch.DescribeAlarmsForMetricInput) []string { return nil }), w.describeForMetric),
+			"DeleteAlarms":            command(onAlarms(w, "DeleteAlarms", func(in *cloudwatch.DeleteAlarmsInput) []string { return in.AlarmNames }), w.deleteAlarms),
+			"EnableAlarmActions":      command(onAlarms(w, "EnableAlarmActions", func(in *cloudwatch.EnableAlarmActionsInput) []string { return in.AlarmNames }), w.enableActions),
+			"DisableAlarmActions":     command(onAlarms(w, "DisableAlarmActions", func(in *cloudwatch.DisableAlarmActionsInput) []string { return in.AlarmNames }), w.disableActions),
+			"SetAlarmState":           command(onAlarms(w, "SetAlarmState", func(in *cloudwatch.SetAlarmStateInput) []string { return []string{val(in.AlarmName)} }), w.setState),
+			"DescribeAlarmHistory": action(onAlarms(w, "DescribeAlarmHistory", func(in *cloudwatch.DescribeAlarmHistoryInput) []string {
+				if val(in.AlarmName) == "" {
+					return nil
+				}
+				return []string{*in.AlarmName}
+			}), w.describeHistory),
+
+			"PutDashboard":     action(w.mayPutDashboard, w.putDashboard),
+			"GetDashboard":     action(w.mayGetDashboard, w.getDashboard),
+			"ListDashboards":   action(anything[cloudwatch.ListDashboardsInput]("cloudwatch:ListDashboards"), w.listDashboards),
+			"DeleteDashboards": action(w.mayDeleteDashboards, w.deleteDashboards),
+
+			"TagResource":         action(w.mayTag, w.tag),
+			"UntagResource":       action(onTaggedMetric(w, "UntagResource", func(in *cloudwatch.UntagResourceInput) *string { return in.ResourceARN }), w.untag),
+			"ListTagsForResource": action(onTaggedMetric(w, "ListTagsForResource", func(in *cloudwatch.ListTagsForResourceInput) *string { return in.ResourceARN }), w.listTags),
 		},
 	}, nil
 }

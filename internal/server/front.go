@@ -80,7 +80,7 @@ func (s *System) services(tokens *api.Tokens) ([]*api.Service, error) {
 	bus, err10 := api.NewEvents(s.events, tokens)
 	nets, err11 := api.NewEC2(s.networks, tokens, s.conf.apiHost())
 	keys, err13 := api.NewKMS(s.keys, s.iam, tokens)
-	figures, err14 := api.NewCloudWatch(api.CloudWatchConfig{Metrics: s.metricData, Tokens: tokens, Catch: s.meter.Catch, Now: time.Now})
+	figures, err14 := s.cloudWatch(tokens)
 	hidden, err12 := s.secretServices(tokens)
 	return append([]*api.Service{runner, own, ecr, logs, sts, ids, quotas, trails, certificates, firewall, bus, nets, keys, figures}, hidden...),
 		errors.Join(err14, err13, err12, err11, err0, err1, err2, err3, err4, err5, err6, err7, err8, err9, err10)

@@ -24,6 +24,8 @@ import (
 	"slipway.dev/slipway/internal/network"
 	"slipway.dev/slipway/internal/network/host"
 	"slipway.dev/slipway/internal/observe"
+	"slipway.dev/slipway/internal/observe/alarms"
+	"slipway.dev/slipway/internal/observe/dashboards"
 	"slipway.dev/slipway/internal/observe/events"
 	"slipway.dev/slipway/internal/observe/metrics"
 	"slipway.dev/slipway/internal/reconcile"
@@ -52,6 +54,8 @@ type System struct {
 	events      *events.Bus
 	metricData  *metrics.Metrics
 	meter       *meter.Meter
+	alarms      *alarms.Alarms
+	dashboards  *dashboards.Dashboards
 	images      *image.Store
 	git         *source.Git
 	host        *source.Host

@@ -97,8 +97,8 @@ func (m *Meter) readBaseline(row store.Row) error {
 	return nil
 }
 
-// Run measures until ctx ends. closed is called whenever a minute's figures are complete, with its end.
-func (m *Meter) Run(ctx context.Context, closed func(time.Time)) error {
+// Run measures until ctx ends. closed is called whenever a minute's figures are complete.
+func (m *Meter) Run(ctx context.Context, closed func()) error {
 	for {
 		now := m.conf.Now()
 		next := now.Truncate(Every).Add(Every)
@@ -114,7 +114,7 @@ func (m *Meter) Run(ctx context.Context, closed func(time.Time)) error {
 			m.conf.Log.Warn("the metrics of services could not be measured; it is tried again", "err", err)
 		}
 		if whole {
-			closed(next)
+			closed()
 		}
 	}
 }
