@@ -259,8 +259,8 @@ func (a *ssmAPI) label(ctx context.Context, c Call, in *wire.LabelParameterVersi
 	return &wire.LabelParameterVersionResult{InvalidLabels: append([]string{}, bad...), ParameterVersion: &number}, nil
 }
 
-// tagged is the parameter that a request about tags names; other things that SSM tags are not served.
-func tagged(c Call, kind, id *string) (string, error) {
+// taggedParameter is the parameter that a request about tags names; other things that SSM tags are not served.
+func taggedParameter(c Call, kind, id *string) (string, error) {
 	if val(kind) != wire.ResourceTypeForTaggingParameter {
 		return "", apprunner.Errorf("InvalidResourceType", "The resource type %s is not served here; use %s.", val(kind), wire.ResourceTypeForTaggingParameter)
 	}
@@ -277,7 +277,7 @@ func asResource(err error) error {
 }
 
 func (a *ssmAPI) tag(ctx context.Context, c Call, in *wire.AddTagsToResourceRequest) (*wire.AddTagsToResourceResult, error) {
-	name, err := tagged(c, in.ResourceType, in.ResourceId)
+	name, err := taggedParameter(c, in.ResourceType, in.ResourceId)
 	if err == nil {
 		err = asResource(a.parameters.Tag(ctx, c.Scope, name, tagsByKey(parameterTags(in.Tags))))
 	}
@@ -285,7 +285,7 @@ func (a *ssmAPI) tag(ctx context.Context, c Call, in *wire.AddTagsToResourceRequ
 }
 
 func (a *ssmAPI) untag(ctx context.Context, c Call, in *wire.RemoveTagsFromResourceRequest) (*wire.RemoveTagsFromResourceResult, error) {
-	name, err := tagged(c, in.ResourceType, in.ResourceId)
+	name, err := taggedParameter(c, in.ResourceType, in.ResourceId)
 	if err == nil {
 		err = asResource(a.parameters.Untag(ctx, c.Scope, name, in.TagKeys))
 	}
@@ -293,7 +293,7 @@ func (a *ssmAPI) untag(ctx context.Context, c Call, in *wire.RemoveTagsFromResou
 }
 
 func (a *ssmAPI) listTags(ctx context.Context, c Call, in *wire.ListTagsForResourceRequest) (*wire.ListTagsForResourceResult, error) {
-	name, err := tagged(c, in.ResourceType, in.ResourceId)
+	name, err := taggedParameter(c, in.ResourceType, in.ResourceId)
 	if err != nil {
 		return nil, err
 	}

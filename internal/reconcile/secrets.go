@@ -18,7 +18,7 @@ type secrets interface {
 
 // reader is the service as whoever reads its secrets sees it.
 func reader(svc apprunner.Service) runtimeenv.Service {
-	return runtimeenv.Service{Scope: svc.Scope, ARN: svc.ARN(), RoleARN: svc.Instance.RoleARN}
+	return runtimeenv.Service{Scope: svc.Scope, ARN: svc.ARN(), RoleARN: svc.Instance.RoleARN, Key: svc.KMSKey}
 }
 
 // secretsID is the id under which the values for the operation's instances are kept. Instances that are only moved get those of the

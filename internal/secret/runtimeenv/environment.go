@@ -37,6 +37,7 @@ type Service struct {
 	apprunner.Scope
 	ARN     string
 	RoleARN string // the instance role
+	Key     string // ARN of the service's own KMS key, which its values are kept under; empty: a managed one
 }
 
 // Access is one thing to read.
@@ -76,12 +77,20 @@ func Open(ctx context.Context, c Config) (*Environment, error) {
 	return &Environment{c}, c.DB.Migrate(ctx, "runtimeenv", migrations)
 }
 
-// managedKey is the key that kept values rest under.
+// managedKey is the key of services that have none of their own.
 const managedKey = "alias/aws/apprunner"
+
+// keptUnder is the key that a service's values rest under.
+func (s Service) keptUnder() string {
+	if s.Key == "" {
+		return managedKey
+	}
+	return s.Key
+}
 
 // bound is what kept values are sealed together with.
 func bound(id, service string) map[string]string {
-	return map[string]string{"aws:apprunner:service": service, "aws:apprunner:operation": id}
+	return map[string]string{"aws:apprunner:arn": service, "aws:apprunner:operation": id}
 }
 
 // Take reads the values of references, by the name of their variable, and keeps them under an id; those that are kept already are not
@@ -99,7 +108,7 @@ func (e *Environment) Take(ctx context.Context, svc Service, id string, referenc
 	if err != nil {
 		return fmt.Errorf("encode the secrets of %s: %w", svc.ARN, err)
 	}
-	blob, _, err := e.conf.Keys.Encrypt(ctx, svc.Scope, managedKey, plain, bound(id, svc.ARN))
+	blob, _, err := e.conf.Keys.Encrypt(ctx, svc.Scope, svc.keptUnder(), plain, bound(id, svc.ARN))
 	if err != nil {
 		return fmt.Errorf("seal the secrets of %s: %w", svc.ARN, err)
 	}
