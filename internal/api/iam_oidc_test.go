@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	apprunnersdk "github.com/aws/aws-sdk-go-v2/service/apprunner"
 	iamsdk "github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	stssdk "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -156,4 +158,41 @@ func TestOnlySomeActionsAreUnsigned(t *testing.T) {
 	if res.StatusCode != http.StatusForbidden {
 		t.Errorf("GetCallerIdentity without a signature: %s", res.Status)
 	}
+}
+
+// Audiences, thumbprints and tags of a provider can change; that is how Terraform keeps the provider of a CI service.
+func TestOIDCProvidersChange(t *testing.T) {
+	d := newDoor(t)
+	ctx, c := t.Context(), iamsdk.NewFromConfig(d.config())
+	print := func(digit string) string { return strings.Repeat(digit, 40) }
+	created, err := c.CreateOpenIDConnectProvider(ctx, &iamsdk.CreateOpenIDConnectProviderInput{
+		Url: aws.String("https://ci.example.com"), ClientIDList: []string{"one"}, ThumbprintList: []string{print("b"), print("a")}, Tags: []iamtypes.Tag{{Key: aws.String("Team"), Value: aws.String("web")}},
+	})
+	ok(t, err)
+	arn := created.OpenIDConnectProviderArn
+	_, err = c.UpdateOpenIDConnectProviderThumbprint(ctx, &iamsdk.UpdateOpenIDConnectProviderThumbprintInput{OpenIDConnectProviderArn: arn, ThumbprintList: []string{print("d"), print("c")}})
+	ok(t, err)
+	for range 2 { // a second time changes nothing
+		_, err = c.AddClientIDToOpenIDConnectProvider(ctx, &iamsdk.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, ClientID: aws.String("two")})
+		ok(t, err)
+		_, err = c.RemoveClientIDFromOpenIDConnectProvider(ctx, &iamsdk.RemoveClientIDFromOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, ClientID: aws.String("one")})
+		ok(t, err)
+	}
+	_, err = c.TagOpenIDConnectProvider(ctx, &iamsdk.TagOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, Tags: []iamtypes.Tag{{Key: aws.String("Stage"), Value: aws.String("test")}}})
+	ok(t, err)
+	_, err = c.UntagOpenIDConnectProvider(ctx, &iamsdk.UntagOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn, TagKeys: []string{"Team"}})
+	ok(t, err)
+	p, err := c.GetOpenIDConnectProvider(ctx, &iamsdk.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: arn})
+	ok(t, err)
+	if !slices.Equal(p.ClientIDList, []string{"two"}) || !slices.Equal(p.ThumbprintList, []string{print("d"), print("c")}) || len(p.Tags) != 1 || *p.Tags[0].Key != "Stage" {
+		t.Errorf("%+v", p)
+	}
+	tags, err := c.ListOpenIDConnectProviderTags(ctx, &iamsdk.ListOpenIDConnectProviderTagsInput{OpenIDConnectProviderArn: arn})
+	if ok(t, err); len(tags.Tags) != 1 || *tags.Tags[0].Value != "test" {
+		t.Errorf("%+v", tags)
+	}
+	_, err = c.UpdateOpenIDConnectProviderThumbprint(ctx, &iamsdk.UpdateOpenIDConnectProviderThumbprintInput{OpenIDConnectProviderArn: arn, ThumbprintList: slices.Repeat([]string{print("e")}, 6)})
+	refused(t, err, "InvalidInput", 400)
+	_, err = c.AddClientIDToOpenIDConnectProvider(ctx, &iamsdk.AddClientIDToOpenIDConnectProviderInput{OpenIDConnectProviderArn: aws.String(*arn + "x"), ClientID: aws.String("two")})
+	refused(t, err, "NoSuchEntity", 404)
 }

@@ -152,4 +152,5 @@ var migrations = []string{
 		created BIGINT NOT NULL
 	)`,
 	`CREATE INDEX iam_oidc_providers_account ON iam_oidc_providers (account)`,
+	`ALTER TABLE iam_oidc_providers ADD COLUMN thumbprints TEXT NOT NULL DEFAULT '[]'`,
 }
