@@ -62,7 +62,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 		}
 		return serveHTTP(ctx, l, s.front.mux, nil)
 	})
-	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.events.Run, s.images.Run, s.git.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.runMeter, s.alarms.Run, s.names.run, s.names.server.Run, s.keeper.Run, s.runDomains} {
+	for _, run := range []func(context.Context) error{s.driver.Run, s.iam.Run, s.audit.Run, s.audit.RunTrails, s.logs.Run, s.events.Run, s.images.Run, s.host.Run, s.watcher.Run, s.deploy.run, s.work.Run, s.runMeter, s.alarms.Run, s.names.run, s.names.server.Run, s.keeper.Run, s.runDomains} {
 		g.Go(func() error { return run(ctx) })
 	}
 	g.Go(func() error { return s.prune(ctx) })

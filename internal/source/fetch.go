@@ -42,6 +42,7 @@ func (g *Git) Fetch(ctx context.Context, repo Repository, dir string) (Commit, e
 	if err != nil {
 		return Commit{}, err
 	}
+	defer g.leave(t)
 	sha, err := g.obtain(ctx, t)
 	if err != nil {
 		return Commit{}, explain(t.ref, g.cfg.Timeout, err)
@@ -63,6 +64,7 @@ func (g *Git) Head(ctx context.Context, repo Repository) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer g.leave(t)
 	sha, err := g.head(ctx, t)
 	return sha, explain(t.ref, headTimeout, err)
 }
@@ -79,6 +81,7 @@ func (g *Git) ChangedPaths(ctx context.Context, repo Repository, from, to, dir s
 	if err != nil {
 		return nil, err
 	}
+	defer g.leave(t)
 	for _, sha := range []string{from, to} {
 		if err := g.ensure(ctx, t, sha); err != nil {
 			return nil, explain(t.ref, g.cfg.Timeout, err)
@@ -141,7 +144,7 @@ func (g *Git) open(repo Repository) (*target, error) {
 		}
 	}
 	t.store = g.mirrorDir(a)
-	t.lock = g.mirrorLock(t.store)
+	t.lock = g.enter(t.store)
 	return t, nil
 }
 

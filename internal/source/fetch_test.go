@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,10 +217,11 @@ func TestABrokenMirrorIsMadeAfresh(t *testing.T) {
 	g, r := newGit(t), newRepo(t)
 	r.commit("one", map[string]string{"f": "1"})
 	repo := Repository{URL: r.url(), Branch: "main"}
+	a, _ := ParseURL(r.url())
+	g.enter(g.mirrorDir(a)) // somebody else reads it all the while
 	if _, err := g.Fetch(t.Context(), repo, filepath.Join(t.TempDir(), "a")); err != nil {
 		t.Fatal(err)
 	}
-	a, _ := ParseURL(r.url())
 	packs, _ := filepath.Glob(filepath.Join(g.mirrorDir(a), "objects/pack/*"))
 	for _, p := range packs {
 		if err := os.Chmod(p, 0o600); err != nil {
@@ -260,29 +262,49 @@ func TestChangedPaths(t *testing.T) {
 	wantError(t, err, apprunner.CodeNotFound, "no longer has the commit")
 }
 
-func TestSweepPacksAndForgetsMirrors(t *testing.T) {
+func TestManyPacksBecomeFew(t *testing.T) {
 	g, r := newGit(t), newRepo(t)
-	repo := Repository{URL: r.url(), Branch: "main"}
-	for i := range packsPerStore + 2 {
-		r.commit("c", map[string]string{"f": strings.Repeat("x", i+1)})
-		if _, err := g.Fetch(t.Context(), repo, filepath.Join(t.TempDir(), "o")); err != nil {
+	a, _ := ParseURL(r.url())
+	g.enter(g.mirrorDir(a)) // somebody reads it all the while
+	fetch := func() {
+		if _, err := g.Fetch(t.Context(), Repository{URL: r.url(), Branch: "main"}, filepath.Join(t.TempDir(), "o")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := g.sweep(t.Context(), time.Now()); err != nil {
+	for i := range packsPerStore + 2 {
+		r.commit("c", map[string]string{"f": strings.Repeat("x", i+1)})
+		fetch()
+	}
+	if err := g.repack(t.Context(), g.mirrorDir(a)); err != nil {
 		t.Fatal(err)
 	}
-	a, _ := ParseURL(r.url())
-	if packs, _ := filepath.Glob(filepath.Join(g.mirrorDir(a), "objects/pack/*.pack")); len(packs) > 2 {
+	if packs, _ := filepath.Glob(filepath.Join(g.mirrorDir(a), "objects/pack/*.pack")); len(packs) == 0 || len(packs) > 2 {
 		t.Errorf("%d packs remain", len(packs))
 	}
-	if _, err := g.Fetch(t.Context(), repo, filepath.Join(t.TempDir(), "o")); err != nil {
-		t.Fatal(err)
+	fetch()
+}
+
+// checklist: 183
+func TestNothingOfASourceIsKept(t *testing.T) {
+	g, r := newGit(t), newRepo(t)
+	sha := r.commit("one", map[string]string{"f": "1"})
+	next := r.commit("two", map[string]string{"f": "2"})
+	repo := Repository{URL: r.url(), Branch: "main"}
+	var group sync.WaitGroup
+	for n := range 6 { // at once, so that one is still reading when another has done
+		group.Go(func() {
+			if _, err := g.Fetch(t.Context(), repo, filepath.Join(t.TempDir(), "o")); err != nil {
+				t.Error(err)
+			}
+			if paths, err := g.ChangedPaths(t.Context(), repo, sha, next, "/"); err != nil || len(paths) != 1 {
+				t.Errorf("%d: %v %v", n, paths, err)
+			}
+		})
 	}
-	if err := g.sweep(t.Context(), time.Now().Add(keepMirror+time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(g.mirrorDir(a)); err == nil {
-		t.Error("the mirror is still there")
+	group.Wait()
+	for _, dir := range []string{g.mirrorsDir(), g.runs} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v is left in %s (%v)", left, dir, err)
+		}
 	}
 }

@@ -49,6 +49,7 @@ type Git struct {
 
 	mu      sync.Mutex
 	mirrors map[string]*mirrorKey // by directory
+	readers map[string]int        // how many read a mirror at the moment, by directory
 	refs    refReader
 }
 
@@ -109,7 +110,7 @@ func New(cfg Config) (*Git, error) {
 	cfg.MaxFiles = or(cfg.MaxFiles, 500_000)
 	cfg.Log = or(cfg.Log, slog.New(slog.DiscardHandler))
 	g := &Git{
-		cfg: cfg, mirrors: map[string]*mirrorKey{},
+		cfg: cfg, mirrors: map[string]*mirrorKey{}, readers: map[string]int{},
 		home: filepath.Join(dir, "home"), known: filepath.Join(dir, "ssh"), runs: filepath.Join(dir, "run"),
 	}
 	if g.program, err = exec.LookPath(cfg.Program); err != nil {
@@ -129,8 +130,10 @@ func New(cfg Config) (*Git, error) {
 func Confined() bool { return landlockVersion() > 0 }
 
 func (g *Git) prepare() error {
-	if err := os.RemoveAll(g.runs); err != nil { // keys of a run that a crash cut off
-		return err
+	for _, d := range []string{g.runs, g.mirrorsDir()} { // keys and sources of a run that a crash cut off
+		if err := os.RemoveAll(d); err != nil {
+			return err
+		}
 	}
 	for _, d := range []string{g.cfg.Dir, g.home, g.known, g.runs, g.mirrorsDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +24,37 @@ func (g *Git) mirrorsDir() string { return filepath.Join(g.cfg.Dir, "mirrors") }
 func (g *Git) mirrorDir(a Address) string {
 	sum := sha256.Sum256([]byte(a.Git))
 	return filepath.Join(g.mirrorsDir(), hex.EncodeToString(sum[:16])+".git")
+}
+
+// enter counts a reader of a mirror, which stays until the last one leaves: nothing of a source is kept (§24).
+func (g *Git) enter(dir string) *mirrorKey {
+	g.mu.Lock()
+	g.readers[dir]++
+	g.mu.Unlock()
+	return g.mirrorLock(dir)
+}
+
+// leave removes a mirror that nobody reads any more. Who comes next finds none: its name is gone before anybody can enter again.
+func (g *Git) leave(t *target) {
+	if t.hosted {
+		return
+	}
+	gone := filepath.Join(g.runs, "gone-"+apprunner.NewID())
+	g.mu.Lock()
+	g.readers[t.store]--
+	last := g.readers[t.store] == 0
+	if last {
+		delete(g.readers, t.store)
+		delete(g.mirrors, t.store)
+		last = os.Rename(t.store, gone) == nil // of a repository that could not be reached there is none
+	}
+	g.mu.Unlock()
+	if !last {
+		return
+	}
+	if err := os.RemoveAll(gone); err != nil {
+		g.cfg.Log.Warn("remove what was read of a repository", "error", err)
+	}
 }
 
 func (g *Git) mirrorLock(dir string) *mirrorKey {
@@ -47,14 +77,6 @@ func (g *Git) obtain(ctx context.Context, t *target) (string, error) {
 		return t.commit, g.obtainCommit(ctx, t, t.commit)
 	}
 	ref := mirrorRef(t.branch)
-	if t.local != "" {
-		// Nothing moved since the last time: no process is needed at all.
-		if now, err := g.refs.read(t.local, "refs/heads/"+t.branch); err == nil && now != "" {
-			if have, err := g.refs.read(t.store, ref); err == nil && have == now {
-				return now, nil
-			}
-		}
-	}
 	if err := g.update(ctx, t, "refs/heads/"+t.branch, ref); err != nil {
 		if isMissingRef(err) {
 			return "", g.missingBranch(ctx, t)
@@ -215,10 +237,6 @@ func initBare(dir, format, more string) error {
 }
 
 func clearLocks(dir string) error {
-	now := time.Now()
-	if err := os.Chtimes(dir, now, now); err != nil { // when it was last of use, see sweep
-		return err
-	}
 	for _, pattern := range []string{"*.lock", "refs/slipway/*.lock", "objects/pack/tmp_*", "objects/tmp_*", "objects/incoming-*"} {
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
@@ -235,50 +253,8 @@ func clearLocks(dir string) error {
 
 const (
 	sweepEvery    = time.Hour
-	keepMirror    = 30 * 24 * time.Hour // unused
-	packsPerStore = 24                  // more are merged into one
+	packsPerStore = 24 // more are merged into one
 )
-
-// Run keeps the mirrors small until ctx ends: those with many packs are packed anew, those unused for 30 days removed.
-func (g *Git) Run(ctx context.Context) error {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		if err := g.sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			g.cfg.Log.Warn("tidy the repository mirrors", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-func (g *Git) sweep(ctx context.Context, now time.Time) error {
-	entries, err := os.ReadDir(g.mirrorsDir())
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, e := range entries {
-		dir := filepath.Join(g.mirrorsDir(), e.Name())
-		st, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil && now.Sub(st.ModTime()) > keepMirror {
-			lock := g.mirrorLock(dir)
-			lock.Lock()
-			err = os.RemoveAll(dir)
-			lock.Unlock()
-		} else if err == nil {
-			err = g.repack(ctx, dir)
-		}
-		failed = errors.Join(failed, err)
-	}
-	return failed
-}
 
 // repack merges the packs of a git directory where there are many. Objects nobody refers to go after an hour, so that a reader who just
 // looked up a commit still finds it.

@@ -100,6 +100,9 @@ func TestCopiesAreEncrypted(t *testing.T) {
 	if names := readable(t, h.Dir, confidential); len(names) > 0 {
 		t.Errorf("sources or images can be read in %v", names)
 	}
+	if packs, _ := filepath.Glob(filepath.Join(h.Dir, "git", "mirrors", "*")); len(packs) > 0 {
+		t.Errorf("the repository was kept in %v", packs)
+	}
 	if err := h.Start(); err != nil {
 		t.Fatal(err)
 	}
