@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"syscall"
 
@@ -36,7 +35,7 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
-	conf.Ready = func() { report.ready(); go debug.FreeOSMemory() }
+	conf.Ready = func() { report.ready(); go new(thrift).giveBack() }
 	s, err := edge.New(conf)
 	if err != nil {
 		return err

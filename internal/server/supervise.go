@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -171,7 +170,7 @@ func (s *supervisor) announce(ctx context.Context) error {
 	if err := s.note(); err != nil {
 		return err
 	}
-	debug.FreeOSMemory() // what starting took is not needed again
+	new(thrift).giveBack() // what starting took is not needed again
 	if s.ready != nil && run.Upgrades == 0 {
 		s.ready(run)
 	}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -77,6 +76,7 @@ type System struct {
 	creds    *iam.InstanceEndpoint
 	front    *front
 
+	memory  thrift
 	closers []func() error
 }
 
@@ -270,7 +270,7 @@ func (s *System) openWork(context.Context) (err error) {
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		Networks: shownVPCs{s.networks, s.vpcs, s.keeper}, Ingresses: s.control,
 		ReleaseKey:   entrusted{s.keys}.Release,
-		FirstService: s.linkedRole(servicesPrincipal), Rested: debug.FreeOSMemory, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
+		FirstService: s.linkedRole(servicesPrincipal), Rested: s.memory.giveBack, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err
 }
