@@ -151,8 +151,8 @@ func (c *h2Conn) read() error {
 
 // next reads one frame. Its payload lies in the buffer until the next call.
 func (c *h2Conn) next() (frame, error) {
-	if !c.block.open && c.greeted && c.r == c.w {
-		c.partial.Store(0)
+	if !c.block.open && c.greeted {
+		c.partial.Store(0) // that of another frame may be there already, but has just come
 	}
 	if err := c.need(frameHeader); err != nil {
 		return frame{}, err

@@ -505,3 +505,28 @@ func TestHold(t *testing.T) {
 	})
 	awaitIdle(t, h)
 }
+
+// A client that goes on sending, with frames that straddle what it writes, is not taken for one that does not finish a frame.
+func TestHTTP2FramesMayStraddle(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Limits.ClientStall = 200 * time.Millisecond })
+	s := app(t, func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err)
+	})
+	h.publish(nil, target("i1", s, Active))
+	c := dialH2(t, h, true)
+	c.ask(1, false, headOf("POST", "/")...)
+	frame := append(appendFrameHeader(nil, 100, http2.FrameData, 0, 1), make([]byte, 100)...)
+	c.conn.Write(frame[:50])
+	straddling := append(append([]byte(nil), frame[50:]...), frame[:50]...)
+	const frames = 60
+	for range frames - 1 { // six times as long as no frame may take
+		time.Sleep(20 * time.Millisecond)
+		c.conn.Write(straddling)
+	}
+	c.conn.Write(frame[50:])
+	c.WriteData(1, true, nil)
+	if got, ok := c.until("end 1"); !ok || c.body[1] != len(fmt.Sprint(100*frames, nil)) {
+		t.Errorf("got %s", got)
+	}
+}
