@@ -186,8 +186,11 @@ func TestData(t *testing.T) {
 	}
 	results, err := m.Data(t.Context(), []Query{
 		{ID: "rate", Expression: "100 * returns / sales", Label: "Returned, %"},
-		{ID: "sales", Stat: stat("Sales")}, {ID: "returns", Stat: stat("Returns"), Hidden: true}, {ID: "none", Stat: stat("Nothing")},
-		{ID: "double", Expression: "rate * 2"}, {ID: "all", Expression: "FILL(none, 1) + 0"},
+		{ID: "sales", Stat: stat("Sales")},
+		{ID: "returns", Stat: stat("Returns"), Hidden: true},
+		{ID: "none", Stat: stat("Nothing")},
+		{ID: "double", Expression: "rate * 2"},
+		{ID: "all", Expression: "FILL(none, 1) + 0"},
 	}, t0, t0.Add(3*time.Minute))
 	if err != nil {
 		t.Fatal(err)
