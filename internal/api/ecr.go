@@ -26,6 +26,9 @@ type repositories interface {
 	GetRepositoryPolicy(ctx context.Context, sc apprunner.Scope, name string) (image.Repository, error)
 	PolicyOf(ctx context.Context, scope apprunner.Scope, name string) (string, error)
 	DeleteRepositoryPolicy(ctx context.Context, sc apprunner.Scope, name string) (image.Repository, error)
+	SetLifecycle(ctx context.Context, sc apprunner.Scope, name, text string) (image.Repository, error)
+	GetLifecycle(ctx context.Context, sc apprunner.Scope, name string) (image.Lifecycle, error)
+	DeleteLifecycle(ctx context.Context, sc apprunner.Scope, name string) (image.Lifecycle, error)
 	TagRepository(ctx context.Context, arn string, tags map[string]string) error
 	UntagRepository(ctx context.Context, arn string, keys []string) error
 	RepositoryTags(ctx context.Context, arn string) (map[string]string, error)
@@ -63,6 +66,7 @@ func NewECR(store imageStore) (*Service, error) {
 	e := &ecrAPI{store}
 	actions := e.repositoryActions()
 	maps.Copy(actions, e.imageActions())
+	maps.Copy(actions, e.lifecycleActions())
 	for name, a := range actions {
 		a.Permissions = e.withPolicies(a.Permissions)
 		actions[name] = a

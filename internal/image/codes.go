@@ -8,6 +8,7 @@ const (
 	CodeRepositoryAlreadyExists  apprunner.Code = "RepositoryAlreadyExistsException"
 	CodeRepositoryNotEmpty       apprunner.Code = "RepositoryNotEmptyException"
 	CodeRepositoryPolicyNotFound apprunner.Code = "RepositoryPolicyNotFoundException"
+	CodeLifecycleNotFound        apprunner.Code = "LifecyclePolicyNotFoundException"
 	CodeImageNotFound            apprunner.Code = "ImageNotFoundException"
 	CodeImageAlreadyExists       apprunner.Code = "ImageAlreadyExistsException"
 	CodeImageTagAlreadyExists    apprunner.Code = "ImageTagAlreadyExistsException"

@@ -140,7 +140,7 @@ func (s *Store) DeleteRepository(ctx context.Context, scope apprunner.Scope, nam
 		if full && !force {
 			return apprunner.Errorf(CodeRepositoryNotEmpty, "The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images", name, scope.Account)
 		}
-		for _, table := range []string{"image_blobs", "image_manifests", "image_manifest_refs", "image_tags"} {
+		for _, table := range []string{"image_blobs", "image_manifests", "image_manifest_refs", "image_tags", "image_lifecycles"} {
 			if err := tx.Exec(`DELETE FROM `+table+` WHERE repository_id = $1`, repo.ID); err != nil {
 				return err
 			}

@@ -91,4 +91,9 @@ var migrations = []string{
 		refs TEXT NOT NULL,
 		PRIMARY KEY (owner, digest)
 	)`,
+	`CREATE TABLE image_lifecycles (
+		repository_id TEXT NOT NULL PRIMARY KEY,
+		policy TEXT NOT NULL,
+		evaluated_us BIGINT NOT NULL
+	)`,
 }

@@ -205,6 +205,7 @@ func (s *Store) runUpkeep(ctx context.Context) {
 		case <-released:
 			s.logFailure(ctx, "collect images that were let go", s.GC(ctx))
 		case <-tick.C:
+			s.logFailure(ctx, "end images", s.ExpireImages(ctx))
 			s.logFailure(ctx, "collect unused images", s.GC(ctx))
 			s.logFailure(ctx, "sweep unfinished uploads", s.sweepUploads(ctx))
 		}
