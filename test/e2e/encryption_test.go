@@ -91,7 +91,7 @@ func TestCopiesAreEncrypted(t *testing.T) {
 	if got := aws.ToString(own.EncryptionConfiguration.KmsKey); got != key {
 		t.Errorf("the service shows the key %q", got)
 	}
-	if len(readable(t, h.Dir, confidential)) == 0 {
+	if len(readable(t, filepath.Join(h.Dir, "images", "layers"), confidential)) == 0 {
 		t.Error("the words are not to be found while instances run: the test looks for the wrong thing")
 	}
 	if err := h.Down(); err != nil {
