@@ -3,15 +3,19 @@ import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
 
-import type { Variable } from './form';
+import type { Variable, VariableSource } from './form';
+import { sourceLabels } from './limits';
 import type { PartProps } from './part';
 
-const sources = [
-  { value: 'plain', label: 'Plain text' },
-  { value: 'secret', label: 'Reference to a secret' },
-];
+const sources = (['plain', 'secret', 'parameter'] as const).map((value) => ({ value, label: sourceLabels[value] }));
 
-/** Environment variables, each a plain value or a reference to where a secret is kept. */
+const placeholders: Readonly<Record<VariableSource, string>> = {
+  plain: '',
+  secret: 'ARN of a secret, perhaps with :json-key:stage:version',
+  parameter: 'Name or ARN of a parameter',
+};
+
+/** Environment variables, each a plain value or a reference to where the value is kept. */
 export function EnvironmentPart({ form, change, faults }: PartProps) {
   const set = (at: number, values: Partial<Variable>) => {
     change({ variables: form.variables.map((v, i) => (i === at ? { ...v, ...values } : v)) });
@@ -19,7 +23,7 @@ export function EnvironmentPart({ form, change, faults }: PartProps) {
   return (
     <FormField
       label={<>Environment variables <i>- optional</i></>}
-      description="Plain values can be read by everybody who may describe the service. References name a Secrets Manager secret or an SSM parameter, and need an instance role."
+      description="Plain values can be read by everybody who may describe the service. Values of secrets and parameters are read at each deployment, with the instance role; only their references are shown."
       errorText={faults['variables']}
       stretch
     >
@@ -30,7 +34,7 @@ export function EnvironmentPart({ form, change, faults }: PartProps) {
         addButtonText="Add environment variable"
         removeButtonText="Remove"
         removeButtonAriaLabel={(v) => `Remove ${v.name || 'variable'}`}
-        onAddButtonClick={() => { change({ variables: [...form.variables, { name: '', value: '', secret: false }] }); }}
+        onAddButtonClick={() => { change({ variables: [...form.variables, { name: '', value: '', source: 'plain' }] }); }}
         onRemoveButtonClick={({ detail }) => { change({ variables: form.variables.filter((_, i) => i !== detail.itemIndex) }); }}
         definition={[
           {
@@ -38,8 +42,8 @@ export function EnvironmentPart({ form, change, faults }: PartProps) {
             control: (v, i) => (
               <Select
                 options={sources}
-                selectedOption={sources[v.secret ? 1 : 0] ?? null}
-                onChange={({ detail }) => { set(i, { secret: detail.selectedOption.value === 'secret' }); }}
+                selectedOption={sources.find((s) => s.value === v.source) ?? null}
+                onChange={({ detail }) => { set(i, { source: detail.selectedOption.value as VariableSource }); }}
               />
             ),
           },
@@ -55,7 +59,7 @@ export function EnvironmentPart({ form, change, faults }: PartProps) {
               <Input
                 value={v.value}
                 spellcheck={false}
-                placeholder={v.secret ? 'ARN of a secret, or name of a parameter' : ''}
+                placeholder={placeholders[v.source]}
                 onChange={({ detail }) => { set(i, { value: detail.value }); }}
               />
             ),

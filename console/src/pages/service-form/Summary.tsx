@@ -6,7 +6,7 @@ import { Fragment, type ReactNode } from 'react';
 import { resourceName } from '../../words/arn';
 import { extras, isOn, type Extra } from './extras';
 import { settingsAreHere, type ServiceForm } from './form';
-import { cpuLabel, memoryLabel, runtimeLabel } from './limits';
+import { cpuLabel, memoryLabel, runtimeLabel, sourceLabels } from './limits';
 
 /** The form, told back: before a service is created, and as the Configuration tab shows it. */
 
@@ -146,7 +146,7 @@ function Titled({ title, children }: { title: string; children: ReactNode }) {
 function VariablesSummary({ form }: { form: ServiceForm }) {
   return (
     <Titled title="Environment variables">
-      {form.variables.length === 0 ? '–' : <Pairs items={form.variables.map((v) => ({ label: v.name, value: v.secret ? `Secret: ${v.value}` : command(v.value) }))} />}
+      {form.variables.length === 0 ? '–' : <Pairs items={form.variables.map((v) => ({ label: v.name, value: v.source === 'plain' ? command(v.value) : `${sourceLabels[v.source]}: ${v.value}` }))} />}
     </Titled>
   );
 }

@@ -1,5 +1,5 @@
 import { checkExtra, extraPrefix, extras } from './extras';
-import { settingsAreHere, type HealthCheck, type Scaling, type ServiceForm } from './form';
+import { settingsAreHere, type HealthCheck, type Scaling, type ServiceForm, type VariableSource } from './form';
 import { cpuSizes, isPublicImage, maxTags, memoryLabel, cpuLabel, readPrivateImage, sizes } from './limits';
 
 /** What is wrong, by the field of the form: "imageUri", "scaling.minSize", "variables.0.name". The words are those of the API. */
@@ -106,13 +106,24 @@ function checkSize(form: ServiceForm): Faults {
 function checkVariables(form: ServiceForm): Faults {
   let faults: Faults = {};
   const names = form.variables.map((v) => v.name);
-  form.variables.forEach(({ name, value, secret }, i) => {
+  form.variables.forEach(({ name, value, source }, i) => {
     const at = `variables.${String(i)}`;
-    faults = { ...faults, ...fault(`${at}.name`, checkVariableName(name, names)) };
-    if (secret) faults = { ...faults, ...fault(`${at}.value`, value === '' && 'A secret needs the ARN or name of where its value is kept.') };
+    faults = { ...faults, ...fault(`${at}.name`, checkVariableName(name, names)), ...fault(`${at}.value`, checkReference(source, value)) };
   });
-  const secrets = form.variables.some((v) => v.secret);
+  const secrets = form.variables.some((v) => v.source !== 'plain');
   return { ...faults, ...fault('instanceRoleArn', secrets && form.instanceRoleArn === '' && 'An instance role is required with secrets: the role is what may read them.') };
+}
+
+const secretReference = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+(:[^:]*){0,3}$/;
+const parameterReference = /^(arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter\/|\/)?[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/;
+
+/** What is wrong with a reference. It is not shown: somebody may have typed the secret itself. */
+function checkReference(source: VariableSource, value: string): string | undefined {
+  if (source === 'secret' && !secretReference.test(value)) {
+    return 'Must be the ARN of a Secrets Manager secret, optionally with :json-key:version-stage:version-id.';
+  }
+  if (source === 'parameter' && !parameterReference.test(value)) return 'Must be the name or the ARN of an SSM parameter.';
+  return undefined;
 }
 
 function checkVariableName(name: string, all: readonly string[]): string | undefined {

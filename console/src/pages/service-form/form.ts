@@ -57,11 +57,14 @@ export interface AccessRole {
   name: string;
 }
 
-/** One environment variable; a secret holds a reference to where the value is kept. */
+/** Where the value of a variable is: here, in a Secrets Manager secret, or in an SSM parameter. */
+export type VariableSource = 'plain' | 'secret' | 'parameter';
+
+/** One environment variable; unless it is plain, the value is a reference to where the value is kept. */
 export interface Variable {
   name: string;
   value: string;
-  secret: boolean;
+  source: VariableSource;
 }
 
 /** One tag. */
@@ -203,9 +206,14 @@ function sourceOf(service: Service): Partial<ServiceForm> {
 }
 
 function variablesOf(plain: Record<string, string> | undefined, secrets: Record<string, string> | undefined): Variable[] {
-  const list = (values: Record<string, string> | undefined, secret: boolean) =>
-    Object.entries(values ?? {}).map(([name, value]) => ({ name, value, secret }));
-  return [...list(plain, false), ...list(secrets, true)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const list = (values: Record<string, string> | undefined, source: (value: string) => VariableSource) =>
+    Object.entries(values ?? {}).map(([name, value]) => ({ name, value, source: source(value) }));
+  return [...list(plain, () => 'plain'), ...list(secrets, referenceSource)].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What a reference leads to. */
+function referenceSource(reference: string): VariableSource {
+  return /^arn:[^:]*:secretsmanager:/.test(reference) ? 'secret' : 'parameter';
 }
 
 function healthOf(service: Service): HealthCheck {

@@ -1,5 +1,7 @@
 /** The limits of the App Runner API that forms hold to, so that most mistakes are told before anything is sent. */
 
+import type { VariableSource } from './form';
+
 /** Sizes of instances: memory in MB that is allowed with CPU in units (1024 = 1 vCPU). */
 export const sizes: Readonly<Record<string, readonly string[]>> = {
   '256': ['512', '1024'],
@@ -33,6 +35,9 @@ export const runtimes: readonly { value: string; label: string }[] = [
 export function runtimeLabel(runtime: string): string {
   return runtimes.find((r) => r.value === runtime)?.label ?? runtime;
 }
+
+/** Where the value of a variable is, as people read it. */
+export const sourceLabels: Readonly<Record<VariableSource, string>> = { plain: 'Plain text', secret: 'Secrets Manager', parameter: 'SSM Parameter Store' };
 
 /** "0.25 vCPU" for 256 units. */
 export function cpuLabel(units: string): string {

@@ -99,8 +99,8 @@ function codeValues(form: ServiceForm): CodeConfigurationValues {
 }
 
 function environment(form: ServiceForm): { RuntimeEnvironmentVariables: Record<string, string>; RuntimeEnvironmentSecrets: Record<string, string> } {
-  const of = (secret: boolean) => Object.fromEntries(form.variables.filter((v) => v.secret === secret).map((v) => [v.name, v.value]));
-  return { RuntimeEnvironmentVariables: of(false), RuntimeEnvironmentSecrets: of(true) };
+  const of = (plain: boolean) => Object.fromEntries(form.variables.filter((v) => (v.source === 'plain') === plain).map((v) => [v.name, v.value]));
+  return { RuntimeEnvironmentVariables: of(true), RuntimeEnvironmentSecrets: of(false) };
 }
 
 function instanceConfiguration(form: ServiceForm) {
