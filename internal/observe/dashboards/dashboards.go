@@ -122,7 +122,7 @@ func (s *Dashboards) Put(ctx context.Context, d Dashboard) error {
 }
 
 func read(tx *store.Tx, account, name string) (d Dashboard, found bool, err error) {
-	found, err = false, each(tx, `account = $1 AND name = $2`, []any{account, name}, func(one Dashboard) { d, found = one, true })
+	err = each(tx, `account = $1 AND name = $2`, []any{account, name}, func(one Dashboard) { d, found = one, true })
 	return d, found, err
 }
 
