@@ -54,7 +54,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 	}
 	debug.SetGCPercent(controlGC)
 	report.ready()
-	go s.memory.giveBack() // what starting took is not needed again
+	go s.rest() // what starting took is not needed again
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if c.apiTLS() {

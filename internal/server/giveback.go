@@ -2,12 +2,14 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +28,16 @@ func (t *thrift) giveBack() {
 	for _, m := range t.pages {
 		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED) // a favour that may be refused
 	}
+}
+
+// rest is what control does when nothing but supervision goes on.
+func (s *System) rest() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.db.Rest(ctx); err != nil {
+		s.log.Warn("memory stays taken", "err", err)
+	}
+	s.memory.giveBack()
 }
 
 // mapping is a part of a process's memory.
