@@ -54,6 +54,7 @@ func (q query) number(name string) int {
 //	/burn?ms=&threads=       computes for that long; answers with the CPU time it got, in milliseconds
 //	/print?text=             prints a line
 //	/dial?address=           "connected", or why not
+//	/exchange?address=       sends the body there and answers with what comes back within a second
 //	/exit?code=              ends without an answer
 //	/long/socket             a WebSocket that echoes messages; "who" asks for version and host name, "close 4321 why" closes so
 //	/long/events?every=      server-sent events: version, host name and a number, at that pace
@@ -64,7 +65,7 @@ func (a *app) routes() http.Handler {
 	for pattern, do := range map[string]func(http.ResponseWriter, query) error{
 		"/{$}": a.hello, "/greets": a.setGreets, "/request": request, "/env": environment, "/status": status, "/slow": slow, "/health": a.healthy,
 		"/long/socket": a.socket, "/long/events": a.events, "/long/echo": echo, "/long/bytes": manyBytes,
-		"GET /file": readFile, "PUT /file": writeFile, "/fill": fillFile, "/eat": take, "/burn": burn, "/print": printLine, "/dial": dial, "/exit": exit,
+		"GET /file": readFile, "PUT /file": writeFile, "/fill": fillFile, "/eat": take, "/burn": burn, "/print": printLine, "/dial": dial, "/exchange": exchange, "/exit": exit,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := do(w, query{r}); err != nil {
@@ -246,6 +247,24 @@ func dial(w http.ResponseWriter, q query) error {
 	}
 	fmt.Fprintln(w, "connected")
 	return conn.Close()
+}
+
+func exchange(w http.ResponseWriter, q query) error {
+	conn, err := net.DialTimeout("tcp", q.text("address"), 2*time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := io.Copy(conn, q.Body); err != nil {
+		return err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err = io.Copy(w, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return err
 }
 
 func exit(_ http.ResponseWriter, q query) error {

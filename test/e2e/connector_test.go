@@ -76,8 +76,13 @@ func TestVPCConnectors(t *testing.T) {
 // eni is a network interface as the CLI prints it.
 type eni struct{ NetworkInterfaceId, PrivateIpAddress, SubnetId string }
 
-// managed are the interfaces of connectors in a VPC. None has a public address.
 func managed(t *testing.T, h house, vpc string) []eni {
+	t.Helper()
+	return managedIn(t, h, vpc, "10.40.")
+}
+
+// managedIn are the interfaces of connectors in a VPC, whose addresses begin so. None has a public address.
+func managedIn(t *testing.T, h house, vpc, begin string) []eni {
 	t.Helper()
 	out, err := h.AWS("ec2", "describe-network-interfaces", "--filters", "Name=tag-key,Values=AWSAppRunnerManaged", "Name=vpc-id,Values="+vpc)
 	if err != nil {
@@ -95,7 +100,7 @@ func managed(t *testing.T, h house, vpc string) []eni {
 	}
 	var list []eni
 	for _, i := range answer.NetworkInterfaces {
-		if !i.RequesterManaged || i.Association != nil || !strings.HasPrefix(i.PrivateIpAddress, "10.40.") {
+		if !i.RequesterManaged || i.Association != nil || !strings.HasPrefix(i.PrivateIpAddress, begin) {
 			t.Errorf("interface %+v", i)
 		}
 		list = append(list, i.eni)

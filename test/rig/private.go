@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -182,4 +184,41 @@ func (v VPC) Curl(t testing.TB, url string, more ...string) (status, text string
 		}
 	}
 	return status, text
+}
+
+// appProgram is the test application as a program of this machine.
+var appProgram = sync.OnceValues(func() (string, error) { return goBuild("slipway.dev/slipway/test/app", "app-outside") })
+
+// Serve runs the test application inside a subnet until the test ends, at port 80, where it says that it is of a version.
+func (h *House) Serve(t testing.TB, version, subnet string, groups ...string) {
+	t.Helper()
+	app, err := appProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Inside(t, subnet, groups, "env", "PORT=80", "VERSION="+version, app)
+}
+
+// Inside runs `slipway vpc exec` in a subnet in the background, until the test ends. The command is asked to end then.
+func (h *House) Inside(t testing.TB, subnet string, groups []string, command ...string) {
+	t.Helper()
+	bin, err := Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"vpc", "exec", "--data-dir", h.Dir, "--subnet", subnet}
+	for _, g := range groups {
+		args = append(args, "--security-group", g)
+	}
+	cmd := exec.Command(bin, append(append(args, "--"), command...)...) //nolint:noctx // asked to end, not killed
+	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Log("a command inside a subnet ended with", err)
+		}
+	})
 }

@@ -9,7 +9,6 @@ import { type Help, InfoLink, usePage } from '../../shell/page';
 import { useConnectors } from '../service-form/lists';
 import { CreateConnector } from './CreateConnector';
 import { DeleteConnector } from './DeleteConnector';
-import { NotYet } from './NotYet';
 
 const help: Help = {
   header: 'Outgoing traffic',
@@ -40,7 +39,7 @@ export default function Outgoing() {
     <SpaceBetween size="l">
       <RecordTable
         title="Outgoing traffic" noun="VPC connector" nouns="VPC connectors"
-        description={<NotYet />}
+        description="Ways through which applications reach what is in a VPC."
         info={<InfoLink help={help} about="outgoing traffic" />}
         query={query} columns={columns} selected={selected} select={select}
         idOf={(c) => c.VpcConnectorArn ?? ''} nameOf={(c) => c.VpcConnectorName ?? ''}

@@ -12,7 +12,6 @@ import type { Egress } from '../service-form/form';
 import { useConnectors } from '../service-form/lists';
 import { CreateConnector } from './CreateConnector';
 import { loading } from './NetworkFields';
-import { NotYet } from './NotYet';
 
 interface Props {
   value: Egress;
@@ -47,7 +46,10 @@ function ConnectorChoice({ arn, fault, choose }: { arn: string; fault: string | 
   const chosen = query.data?.find((c) => c.VpcConnectorArn === arn);
   return (
     <SpaceBetween size="m">
-      <Alert type="info"><NotYet /></Alert>
+      <Alert type="info">
+        All of the application&apos;s requests go through the VPC, over IPv4. The internet is reached only where the VPC has a NAT gateway, and AWS APIs only
+        through endpoints of the VPC. Incoming requests, pulling images, logs and secrets do not go through it.
+      </Alert>
       <FormField label="VPC connector" errorText={fault} secondaryControl={<Button formAction="none" onClick={() => { setAdding(true); }}>Add new</Button>} stretch>
         <Select
           options={options} selectedOption={options.find((o) => o.value === arn) ?? (arn ? { value: arn } : null)} placeholder="Choose a VPC connector" empty="No VPC connectors" filteringType="auto" filteringAriaLabel="Find"
