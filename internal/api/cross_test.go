@@ -83,7 +83,7 @@ func newCrossing(t *testing.T) *crossing {
 		brought.Tags = map[string]string{"note": secretOfA}
 		certificate, err = kept.Import(context.Background(), scope, brought)
 		ok(t, err)
-		c.Services = append(c.Services, ecr, logsAPI, trails, acm, x.newEvents(t, db, logs, tokens), x.openEC2(t))
+		c.Services = append(c.Services, ecr, logsAPI, trails, acm, x.newEvents(t, db, logs, tokens), x.newFigures(t, db, tokens), x.openEC2(t))
 		x.services = c.Services
 	})
 	x.dbs = append(x.dbs, x.db)
@@ -479,6 +479,8 @@ func (x *crossing) input(s *api.Service, operation string) map[string]any {
 		x.wafInput(operation, input)
 	case "events":
 		x.eventsInput(operation, input)
+	case "cloudwatch":
+		x.figuresInput(operation, input)
 	}
 	return input
 }
