@@ -23,6 +23,7 @@ import (
 	"slipway.dev/slipway/internal/control"
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/image"
+	"slipway.dev/slipway/internal/kms"
 	"slipway.dev/slipway/internal/network"
 	"slipway.dev/slipway/internal/observe"
 	"slipway.dev/slipway/internal/store"
@@ -95,8 +96,11 @@ func services(t *testing.T, db *store.DB, ids *iam.Directory, dir string) []*api
 	nets, err7 := network.Open(t.Context(), network.Config{DB: db})
 	check(t, err7)
 	ec2, err7 := api.NewEC2(nets, tokens, "api.apprunner.localhost")
-	check(t, errors.Join(err1, err2, err3, err4, err5, err6, err7))
-	return []*api.Service{runner, quotas, ecr, logsAPI, identity, sts, ec2}
+	keys, err := kms.Open(t.Context(), kms.Config{DB: db, Root: make([]byte, 32), RootFile: "kms.key", Now: time.Now})
+	check(t, err)
+	encryption, err8 := api.NewKMS(keys, ids, tokens)
+	check(t, errors.Join(err1, err2, err3, err4, err5, err6, err7, err8))
+	return []*api.Service{runner, quotas, ecr, logsAPI, identity, sts, ec2, encryption}
 }
 
 func runAudit(t *testing.T, db *store.DB, dir string) *observe.Audit {
