@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,26 +10,12 @@ import (
 	"time"
 
 	"slipway.dev/slipway/internal/api"
-	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/iam"
 	"slipway.dev/slipway/internal/kms"
 	"slipway.dev/slipway/internal/secret"
 	"slipway.dev/slipway/internal/secret/parameter"
 	"slipway.dev/slipway/internal/store"
 )
-
-// vault shows real keys to the secret room.
-type vault struct{ *kms.Keys }
-
-func (v vault) Encrypt(ctx context.Context, sc apprunner.Scope, key string, plain []byte, bound map[string]string) ([]byte, string, error) {
-	c, err := v.Keys.Encrypt(ctx, sc, key, plain, bound)
-	return c.Blob, c.KeyARN, err
-}
-
-func (v vault) Decrypt(ctx context.Context, sc apprunner.Scope, blob []byte, bound map[string]string) ([]byte, error) {
-	p, err := v.Keys.Decrypt(ctx, sc, blob, bound)
-	return p.Bytes, err
-}
 
 // hiddenThings is a door that serves Secrets Manager and the Parameter Store over real keys.
 type hiddenThings struct {
@@ -50,9 +35,9 @@ func newHiddenThings(t *testing.T) *hiddenThings {
 	h.door = newDoor(t, func(c *api.Config) {
 		tokens, err := api.NewTokens([]byte("0123456789abcdef"))
 		ok(t, err)
-		manager, err := secret.Open(t.Context(), secret.Config{DB: db, Keys: vault{h.keys}})
+		manager, err := secret.Open(t.Context(), secret.Config{DB: db, Keys: kms.Vault{Keys: h.keys}})
 		ok(t, err)
-		store, err := parameter.Open(t.Context(), parameter.Config{DB: db, Keys: vault{h.keys}})
+		store, err := parameter.Open(t.Context(), parameter.Config{DB: db, Keys: kms.Vault{Keys: h.keys}})
 		ok(t, err)
 		secrets, err := api.NewSecrets(api.SecretsConfig{Secrets: manager, Keys: h.keys, Rights: c.Identities, Tokens: tokens})
 		ok(t, err)

@@ -30,26 +30,13 @@ func openVault(t *testing.T, db *store.DB) *vault {
 	v := &vault{}
 	keys, err := kms.Open(t.Context(), kms.Config{DB: db, Root: make([]byte, 32), Now: time.Now})
 	check(t, err)
-	v.secrets, err = secret.Open(t.Context(), secret.Config{DB: db, Keys: sealing{keys}})
+	v.secrets, err = secret.Open(t.Context(), secret.Config{DB: db, Keys: kms.Vault{Keys: keys}})
 	check(t, err)
-	v.parameters, err = parameter.Open(t.Context(), parameter.Config{DB: db, Keys: sealing{keys}})
+	v.parameters, err = parameter.Open(t.Context(), parameter.Config{DB: db, Keys: kms.Vault{Keys: keys}})
 	check(t, err)
-	v.environment, err = runtimeenv.Open(t.Context(), runtimeenv.Config{DB: db, Keys: sealing{keys}, Secrets: v.secrets, Parameters: v.parameters, Guard: v})
+	v.environment, err = runtimeenv.Open(t.Context(), runtimeenv.Config{DB: db, Keys: kms.Vault{Keys: keys}, Secrets: v.secrets, Parameters: v.parameters, Guard: v})
 	check(t, err)
 	return v
-}
-
-// sealing shows keys to the rooms.
-type sealing struct{ keys *kms.Keys }
-
-func (s sealing) Encrypt(ctx context.Context, sc apprunner.Scope, key string, plain []byte, bound map[string]string) ([]byte, string, error) {
-	c, err := s.keys.Encrypt(ctx, sc, key, plain, bound)
-	return c.Blob, c.KeyARN, err
-}
-
-func (s sealing) Decrypt(ctx context.Context, sc apprunner.Scope, blob []byte, bound map[string]string) ([]byte, error) {
-	p, err := s.keys.Decrypt(ctx, sc, blob, bound)
-	return p.Bytes, err
 }
 
 func (v *vault) Allow(_ context.Context, _ runtimeenv.Service, a runtimeenv.Access) error {

@@ -1,7 +1,6 @@
 package secret_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -16,19 +15,6 @@ import (
 )
 
 var scope = apprunner.Scope{Account: "123456789012", Region: "us-east-1"}
-
-// sealing shows keys to the room.
-type sealing struct{ keys *kms.Keys }
-
-func (s sealing) Encrypt(ctx context.Context, sc apprunner.Scope, key string, plain []byte, bound map[string]string) ([]byte, string, error) {
-	c, err := s.keys.Encrypt(ctx, sc, key, plain, bound)
-	return c.Blob, c.KeyARN, err
-}
-
-func (s sealing) Decrypt(ctx context.Context, sc apprunner.Scope, blob []byte, bound map[string]string) ([]byte, error) {
-	p, err := s.keys.Decrypt(ctx, sc, blob, bound)
-	return p.Bytes, err
-}
 
 // world is the room over a real database and real keys, with a clock that tests move.
 type world struct {
@@ -48,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { w.db.Close() })
 	w.keys, err = kms.Open(t.Context(), kms.Config{DB: w.db, Root: make([]byte, 32), Now: clock})
 	check(t, err)
-	w.Secrets, err = secret.Open(t.Context(), secret.Config{DB: w.db, Keys: sealing{w.keys}, Now: clock})
+	w.Secrets, err = secret.Open(t.Context(), secret.Config{DB: w.db, Keys: kms.Vault{Keys: w.keys}, Now: clock})
 	check(t, err)
 	return w
 }

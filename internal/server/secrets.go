@@ -5,31 +5,17 @@ import (
 	"errors"
 
 	"slipway.dev/slipway/internal/api"
-	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/kms"
 	"slipway.dev/slipway/internal/secret"
 	"slipway.dev/slipway/internal/secret/parameter"
 	"slipway.dev/slipway/internal/secret/runtimeenv"
 )
 
-// vault shows the keys to the secret room.
-type vault struct{ keys *kms.Keys }
-
-func (v vault) Encrypt(ctx context.Context, sc apprunner.Scope, key string, plain []byte, bound map[string]string) (blob []byte, keyARN string, err error) {
-	c, err := v.keys.Encrypt(ctx, sc, key, plain, bound)
-	return c.Blob, c.KeyARN, err
-}
-
-func (v vault) Decrypt(ctx context.Context, sc apprunner.Scope, blob []byte, bound map[string]string) ([]byte, error) {
-	p, err := v.keys.Decrypt(ctx, sc, blob, bound)
-	return p.Bytes, err
-}
-
 // openSecrets opens what is behind Secrets Manager and the Parameter Store.
 func (s *System) openSecrets(ctx context.Context) error {
 	var err1, err2 error
-	s.secrets, err1 = secret.Open(ctx, secret.Config{DB: s.db, Keys: vault{s.keys}})
-	s.parameters, err2 = parameter.Open(ctx, parameter.Config{DB: s.db, Keys: vault{s.keys}})
+	s.secrets, err1 = secret.Open(ctx, secret.Config{DB: s.db, Keys: kms.Vault{Keys: s.keys}})
+	s.parameters, err2 = parameter.Open(ctx, parameter.Config{DB: s.db, Keys: kms.Vault{Keys: s.keys}})
 	return errors.Join(err1, err2)
 }
 
@@ -43,7 +29,7 @@ func (s *System) secretServices(tokens *api.Tokens) ([]*api.Service, error) {
 // openEnvironment opens what reads the secret variables of services.
 func (s *System) openEnvironment(ctx context.Context) (err error) {
 	s.environment, err = runtimeenv.Open(ctx, runtimeenv.Config{
-		DB: s.db, Keys: vault{s.keys}, Secrets: s.secrets, Parameters: s.parameters, Guard: instanceRoles{s},
+		DB: s.db, Keys: kms.Vault{Keys: s.keys}, Secrets: s.secrets, Parameters: s.parameters, Guard: instanceRoles{s},
 	})
 	return err
 }
