@@ -84,6 +84,7 @@ func newCrossing(t *testing.T) *crossing {
 		certificate, err = kept.Import(context.Background(), scope, brought)
 		ok(t, err)
 		c.Services = append(c.Services, ecr, logsAPI, trails, acm, x.newEvents(t, db, logs, tokens), x.newFigures(t, db, tokens), x.openEC2(t))
+		c.Services = append(c.Services, x.newHidden(t, c, db, tokens)...)
 		x.services = c.Services
 	})
 	x.dbs = append(x.dbs, x.db)
@@ -481,6 +482,10 @@ func (x *crossing) input(s *api.Service, operation string) map[string]any {
 		x.eventsInput(operation, input)
 	case "cloudwatch":
 		x.figuresInput(operation, input)
+	case "secretsmanager":
+		x.secretsInput(operation, input)
+	case "ssm":
+		x.parametersInput(operation, input)
 	}
 	return input
 }
