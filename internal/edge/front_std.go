@@ -174,30 +174,60 @@ func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	until := &deadlines{control: http.NewResponseController(w)}
 	defer until.end()
-	rec := &recorder{ResponseWriter: w, deadlines: until, stall: f.edge.limits.ClientStall}
-	x := &exchange{service: f.edge.routing.lookupAt(endpointIn(r.Context()), r.Host), id: requestID(r.Header.Get("X-Request-Id"))}
-	body := &countedBody{ReadCloser: r.Body, deadlines: until, limits: &f.edge.limits}
-	x.body, x.until = body, until
+	rec := &recorder{ResponseWriter: w, deadlines: until, stall: f.edge.limits.ClientStall, noInterim: !r.ProtoAtLeast(1, 1)}
+	x := &exchange{id: requestID(r.Header.Get("X-Request-Id")), until: until}
+	x.body = &countedBody{ReadCloser: r.Body, deadlines: until, limits: &f.edge.limits}
 	defer func() {
 		// The proxy panics to cut a connection whose answer has begun; that request is counted like every other.
 		f.edge.finish(x, r, rec, start)
 	}()
-	if x.service == nil {
-		x.failure = failUnknownHost
-		writeFailure(rec, r, failUnknownHost, x.id)
+	if x.failure = f.admit(r, x); x.failure != nil {
+		writeFailure(rec, r, x.failure, x.id)
 		return
 	}
-	if r.ContentLength != 0 {
-		r.Body = body
-	}
-	if p := x.service.policy.Load(); p != nil {
-		if x.failure = p.admit(stdVisit{r, x, f.edge}, f.edge.now()); x.failure != nil {
-			x.service.counters.refused.Add(1)
-			writeFailure(rec, r, x.failure, x.id)
-			return
-		}
-	}
 	f.forward(rec, r, x)
+}
+
+// admit finds the service of a request, and tells why the request goes no further; nil when it does.
+func (f *stdFront) admit(r *http.Request, x *exchange) *failure {
+	if unfit := f.judge(r); unfit != nil {
+		return unfit
+	}
+	if x.service = f.edge.routing.lookupAt(endpointIn(r.Context()), r.Host); x.service == nil {
+		return failUnknownHost
+	}
+	if r.ContentLength != 0 {
+		r.Body = x.body
+	}
+	p := x.service.policy.Load()
+	if p == nil {
+		return nil
+	}
+	refused := p.admit(stdVisit{r, x, f.edge}, f.edge.now())
+	if refused != nil {
+		x.service.counters.refused.Add(1)
+	}
+	return refused
+}
+
+// judge refuses what the own fronts refuse and net/http or quic-go do not.
+func (f *stdFront) judge(r *http.Request) *failure {
+	fields := 0
+	for _, values := range r.Header {
+		fields += len(values)
+	}
+	switch u := r.URL; {
+	case len(r.RequestURI) > f.edge.limits.TargetBytes:
+		return failTarget
+	case fields > f.edge.limits.Headers:
+		return failHeadSize
+	case u.User != nil || u.Scheme != "" && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https"):
+		return badTarget
+	case !validHost([]byte(r.Host)):
+		return badHost
+	}
+	h := head{method: []byte(r.Method), target: []byte(r.RequestURI)}
+	return h.judgeTarget()
 }
 
 // forward claims an instance and carries the request there and the answer back.

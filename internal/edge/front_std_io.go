@@ -113,6 +113,7 @@ type recorder struct {
 	http.ResponseWriter
 	deadlines *deadlines
 	stall     time.Duration
+	noInterim bool // the client knows no 1xx: it speaks HTTP/1.0
 	status    int
 	n         int64
 }
@@ -123,6 +124,9 @@ func (w *recorder) WriteHeader(status int) {
 		if h := w.Header(); h["Content-Type"] == nil {
 			h["Content-Type"] = nil // an answer without one is passed on without one, not with net/http's guess
 		}
+	}
+	if status < 200 && w.noInterim {
+		return
 	}
 	w.arm()
 	w.ResponseWriter.WriteHeader(status)

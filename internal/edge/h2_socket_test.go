@@ -342,12 +342,12 @@ func TestSocketsOverHTTP2MayPause(t *testing.T) {
 
 func TestSilentSocketsOverHTTP2End(t *testing.T) {
 	h := newHouse(t, nil)
-	h.publish(func(r *Route) { r.IdleTimeout = 300 * time.Millisecond }, socketApp(t, agrees, func(_ *http.Request, _ net.Conn, in *bufio.Reader) {
+	h.publish(func(r *Route) { r.IdleTimeout = time.Second }, socketApp(t, agrees, func(_ *http.Request, _ net.Conn, in *bufio.Reader) {
 		io.Copy(io.Discard, in)
 	}))
 	c := dialH2(t, h, true)
 	c.ask(1, false, connectHead()...)
-	for range 6 { // only the client talks
+	for range 15 { // only the client talks
 		time.Sleep(100 * time.Millisecond)
 		c.WriteData(1, false, []byte("x"))
 	}
