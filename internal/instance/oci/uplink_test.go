@@ -155,7 +155,7 @@ func TestGuest(t *testing.T) {
 	must(t, err)
 	dial := func(addr string) error {
 		return hostnet.Inside(path, func() error {
-			conn, err := (&net.Dialer{Timeout: time.Second, LocalAddr: &net.TCPAddr{IP: g.Address.AsSlice()}}).Dial("tcp", addr)
+			conn, err := (&net.Dialer{Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: g.Address.AsSlice()}}).Dial("tcp", addr)
 			if err == nil {
 				conn.Close()
 			}
