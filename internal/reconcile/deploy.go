@@ -83,6 +83,9 @@ func (j *job) buildCode(ctx context.Context, d *apprunner.Deployment) error {
 	res, err := j.r.Builder.Build(ctx, build.Request{
 		ServiceID: j.svc.ID, DeploymentID: d.ID, SourceDir: dir, Subdir: code.SourceDirectory, Code: code.Configuration, Log: j.log,
 	})
+	if j.svc.KMSKey != "" { // what package managers compiled would be a copy that the key does not protect
+		err = errors.Join(err, j.r.Builder.RemoveCaches(ctx, j.svc.ID))
+	}
 	if err != nil {
 		return err
 	}

@@ -163,8 +163,10 @@ func (j *job) stop(ctx context.Context) error {
 	return j.r.publish(ctx)
 }
 
-// rest leaves nothing unpacked of a service of which nothing runs (§24).
-func (j *job) rest(ctx context.Context) error { return j.r.Images.Rest(ctx, j.op.ServiceARN) }
+// rest leaves no working files of a service of which nothing runs: neither unpacked images nor package caches (§24).
+func (j *job) rest(ctx context.Context) error {
+	return errors.Join(j.r.Images.Rest(ctx, j.op.ServiceARN), j.r.Builder.RemoveCaches(ctx, j.svc.ID))
+}
 
 // removeVersions drops the stored images of a service that is being deleted (§10.1).
 func (j *job) removeVersions(ctx context.Context) error {

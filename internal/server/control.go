@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"slipway.dev/slipway/internal/image"
 	"slipway.dev/slipway/internal/instance/oci"
 	"slipway.dev/slipway/internal/network/host"
 )
@@ -153,7 +152,7 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 	if err := errors.Join(g.Wait(), host.New(c.vpcDir()).Destroy(), d.Destroy(ctx)); err != nil {
 		return err
 	}
-	return image.RemoveUnpacked(c.path("images")) // what is left of images is encrypted
+	return c.dropWorkingFiles()
 }
 
 func orDefault(d, def time.Duration) time.Duration {

@@ -94,14 +94,19 @@ func TestCopiesAreEncrypted(t *testing.T) {
 	if len(readable(t, filepath.Join(h.Dir, "images", "layers"), confidential)) == 0 {
 		t.Error("the words are not to be found while instances run: the test looks for the wrong thing")
 	}
+	if left, _ := filepath.Glob(filepath.Join(h.Dir, "builds", "caches", *own.ServiceId)); len(left) > 0 {
+		t.Errorf("the package cache of a service with a key of its own is still there: %v", left)
+	}
 	if err := h.Down(); err != nil {
 		t.Fatal(err)
 	}
 	if names := readable(t, h.Dir, confidential); len(names) > 0 {
 		t.Errorf("sources or images can be read in %v", names)
 	}
-	if packs, _ := filepath.Glob(filepath.Join(h.Dir, "git", "mirrors", "*")); len(packs) > 0 {
-		t.Errorf("the repository was kept in %v", packs)
+	for _, dir := range []string{"git/mirrors", "builds/caches", "checkouts", "images/layers"} {
+		if left, _ := filepath.Glob(filepath.Join(h.Dir, dir, "*")); len(left) > 0 {
+			t.Errorf("there is still %v", left)
+		}
 	}
 	if err := h.Start(); err != nil {
 		t.Fatal(err)
