@@ -35,7 +35,7 @@ await story(async (page) => {
   await page.goto(`${told.url}/console/services/${encodeURIComponent(told.service)}/configuration`);
   await editNetworking(page);
   await page.getByRole('radio', { name: /^Custom VPC/ }).check();
-  await page.getByText('All of the application's requests go through the VPC').waitFor();
+  await page.getByText('The internet is reached only where the VPC has a NAT gateway').waitFor();
   await page.getByRole('button', { name: 'Add new' }).click();
   await (await create(page, 'to-data')).getByRole('button', { name: 'Create' }).click();
   await page.getByRole('button', { name: /^VPC connector to-data/ }).waitFor();
