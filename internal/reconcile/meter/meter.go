@@ -152,7 +152,7 @@ func (m *Meter) take(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	s := sample{at: now, minute: minuteOf(m.last, now), first: m.last.IsZero(), since: m.last, status: st}
+	s := sample{at: now, minute: minuteOf(m.last, now), first: m.last.IsZero(), status: st}
 	if !s.minute.Equal(m.minute) {
 		m.minute, m.active = s.minute, map[string]map[string]bool{}
 	}

@@ -31,9 +31,13 @@ func seriesOf(svc apprunner.Service, instance string) metrics.Series {
 type sample struct {
 	at     time.Time
 	minute time.Time
-	first  bool      // nothing was seen before by this process
-	since  time.Time // the sample before
+	first  bool // nothing was seen before by this process
 	status edge.Status
+}
+
+// elder tells whether something was there long before anything was measured by this process.
+func (s sample) elder(created time.Time) bool {
+	return s.first && created.Before(s.at.Add(-time.Minute))
 }
 
 // traffic counts what a service had to do since the last sample.
@@ -41,7 +45,7 @@ func (m *Meter) traffic(s sample, svc apprunner.Service, rows []apprunner.Instan
 	arn := svc.ARN()
 	now := s.status.Services[arn]
 	before, known := m.known[arn]
-	if !known && s.first && svc.CreatedAt.Before(s.at.Add(-time.Minute)) {
+	if !known && s.elder(svc.CreatedAt) {
 		before = now // what was served before anybody counted belongs to no minute
 	}
 	d := since(before, now)
@@ -101,7 +105,7 @@ func (m *Meter) activeOf(s sample, arn string, rows []apprunner.Instance) float6
 		target, routed := s.status.Targets[i.ID]
 		before, known := m.served[i.ID]
 		m.served[i.ID] = target.Requests
-		if !routed || target.InFlight == 0 && (target.Requests == before || !known && s.first) {
+		if !routed || target.InFlight == 0 && (target.Requests == before || !known && s.elder(i.CreatedAt)) {
 			continue
 		}
 		if m.active[arn] == nil {
