@@ -22,14 +22,14 @@ type KeyUse struct {
 	Bound   map[string]string // the encryption context
 }
 
-// UsingKey asks whether somebody may use a key through a service. Managed keys are for everybody who may use the service. Of a key that
-// is not there nothing is asked: the action will say so.
+// UsingKey asks whether somebody may use a key through a service. Managed keys are for everybody of their account who may use the service,
+// and for nobody else. Of a key that is not there nothing is asked: the action will say so.
 func UsingKey(ctx context.Context, keys keyRecords, p iam.Principal, sc apprunner.Scope, u KeyUse) ([]iam.Request, error) {
 	k, err := keys.Describe(ctx, sc, u.Key)
 	if apprunner.CodeOf(err) == apprunner.CodeInternal && err != nil {
 		return nil, err
 	}
-	if err != nil || k.Managed {
+	if err != nil || k.Managed && k.Account == p.Account {
 		return nil, nil
 	}
 	names := []string{p.ARN}

@@ -109,16 +109,15 @@ var (
 	opening = []string{"Decrypt"}
 )
 
-// withKey adds the questions about the key of a secret, where its user chose one.
+// withKey adds the questions about the key of a secret, where its user chose one or the caller is of another account.
 func (a *secretsAPI) withKey(ctx context.Context, c Call, asked []iam.Request, x secret.Secret, actions []string) ([]iam.Request, error) {
-	if !x.OwnKey() {
+	if x.Account == "" {
+		x.Scope = c.Scope // it is to be made
+	}
+	if !x.OwnKey() && x.Account == c.Principal.Account {
 		return asked, nil
 	}
-	sc := x.Scope
-	if sc == (apprunner.Scope{}) {
-		sc = c.Scope
-	}
-	more, err := UsingKey(ctx, a.Keys, c.Principal, sc, KeyUse{secretsManager, x.KeyID, actions, map[string]string{"SecretARN": asked[0].Resource}})
+	more, err := UsingKey(ctx, a.Keys, c.Principal, x.Scope, KeyUse{secretsManager, x.Key(), actions, map[string]string{"SecretARN": asked[0].Resource}})
 	return append(asked, more...), err
 }
 

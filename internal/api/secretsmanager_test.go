@@ -255,6 +255,31 @@ func TestWhoMayReadASecret(t *testing.T) {
 	}
 }
 
+// TestSecretsAcrossAccounts: the policies of the secret and of its key let another account in; a managed key never does.
+func TestSecretsAcrossAccounts(t *testing.T) {
+	h := newHiddenThings(t)
+	key, err := h.dir.EnsureRoot(t.Context(), otherAccount)
+	ok(t, err)
+	other := &endpoint{url: h.url, db: h.db, key: key}
+	made, _ := h.ask(t, "secretsmanager", "CreateSecret", `{"Name":"s","SecretString":"v"}`)
+	arn, _ := made["ARN"].(string)
+	read := func(want string) {
+		t.Helper()
+		if _, body := other.post(t, "secretsmanager", "secretsmanager.GetSecretValue", `{"SecretId":"`+arn+`"}`); !strings.Contains(body, want) {
+			t.Errorf("answer %s, want %s", body, want)
+		}
+	}
+	read("not authorized to perform: secretsmanager:GetSecretValue")
+	h.ask(t, "secretsmanager", "PutResourcePolicy", `{"SecretId":"s","ResourcePolicy":"{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"`+otherAccount+`\"},\"Action\":\"secretsmanager:GetSecretValue\",\"Resource\":\"*\"}}"}`)
+	read("not authorized to perform: kms:Decrypt")
+	mine, err := h.keys.Create(t.Context(), scope, kms.New{
+		Policy: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["` + account + `","` + otherAccount + `"]},"Action":"kms:*","Resource":"*"}}`,
+	})
+	ok(t, err)
+	h.ask(t, "secretsmanager", "UpdateSecret", `{"SecretId":"s","KmsKeyId":"`+mine.ID+`"}`)
+	read(`"SecretString":"v"`)
+}
+
 func TestPoliciesOfSecrets(t *testing.T) {
 	h := newHiddenThings(t)
 	h.ask(t, "secretsmanager", "CreateSecret", `{"Name":"s","SecretString":"v"}`)

@@ -16,26 +16,23 @@ import (
 // instanceRoles answers what the instance roles of services may read, and keeps a record of each read as if the role itself had called.
 type instanceRoles struct{ *System }
 
-// session is the role of a service's instances as a principal; found is false where there is no such role and need not be one.
-func (r instanceRoles) session(ctx context.Context, who runtimeenv.Service) (p iam.Principal, found bool, err error) {
-	exists, trusts, err := r.iam.RoleTrusts(ctx, who.RoleARN, iam.TasksPrincipal, who.ARN)
-	switch {
-	case err != nil:
-		return p, false, err
-	case !exists && !r.conf.strictRoles():
-		return p, false, nil
-	case !exists || !trusts:
-		return p, false, apprunner.Errorf(apprunner.CodeAccessDenied, "%s is not authorized to perform: sts:AssumeRole on resource: %s.", iam.TasksPrincipal, who.RoleARN).
+// session is the role of a service's instances as a principal. A role that does not exist may read nothing, whether or not roles have to.
+func (r instanceRoles) session(ctx context.Context, who runtimeenv.Service) (iam.Principal, error) {
+	_, trusts, err := r.iam.RoleTrusts(ctx, who.RoleARN, iam.TasksPrincipal, who.ARN)
+	if err != nil {
+		return iam.Principal{}, err
+	}
+	if !trusts {
+		return iam.Principal{}, apprunner.Errorf(apprunner.CodeAccessDenied, "%s is not authorized to perform: sts:AssumeRole on resource: %s.", iam.TasksPrincipal, who.RoleARN).
 			WithHint("The role must exist, and its trust policy must allow that service.")
 	}
-	p, err = r.iam.PrincipalOf(ctx, who.RoleARN)
-	return p, err == nil, err
+	return r.iam.PrincipalOf(ctx, who.RoleARN)
 }
 
 // Allow asks the policies of the role, of the secret and of its key.
 func (r instanceRoles) Allow(ctx context.Context, who runtimeenv.Service, a runtimeenv.Access) error {
-	p, found, err := r.session(ctx, who)
-	if err != nil || !found {
+	p, err := r.session(ctx, who)
+	if err != nil {
 		return err
 	}
 	asked := []iam.Request{{Action: a.Action, Resource: a.Resource, ResourcePolicy: a.Policy, Context: readingKeys(a)}}
@@ -85,7 +82,7 @@ func (r instanceRoles) Note(ctx context.Context, who runtimeenv.Service, a runti
 		RequestParameters: map[string]any{member: a.Resource}, Resources: []observe.AuditResource{{Type: "AWS::AppRunner::Service", Name: who.ARN}},
 		UserIdentity: observe.AuditIdentity{Type: string(iam.TypeAssumedRole), ARN: who.RoleARN, AccountID: who.Account, InvokedBy: servicesPrincipal},
 	}
-	if p, found, err := r.session(ctx, who); err == nil && found {
+	if p, err := r.session(ctx, who); err == nil {
 		rec.UserIdentity.ARN, rec.UserIdentity.PrincipalID = p.ARN, p.ID
 	}
 	if failed != nil {

@@ -47,7 +47,7 @@ type Access struct {
 	Policy   string // of the resource itself; empty: none
 	Stage    string // of the secret's version, as conditions of policies see it
 	Tags     map[string]string
-	Key      string            // the KMS key its user chose; empty: a managed one, which everybody may use who may read
+	Key      string            // the KMS key to be allowed too; empty: a managed one of the same account, which all may use who may read
 	Bound    map[string]string // what the value is sealed together with
 }
 

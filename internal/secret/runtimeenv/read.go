@@ -131,8 +131,8 @@ func (r reading) secretValue(ctx context.Context, ref apprunner.SecretReference)
 	a := Access{
 		Action: "secretsmanager:GetSecretValue", Resource: x.ARN(), Policy: x.Policy, Stage: w.Stage, Tags: x.Tags, Bound: map[string]string{"SecretARN": x.ARN()},
 	}
-	if x.OwnKey() {
-		a.Key = x.KeyID
+	if x.OwnKey() || x.Account != r.svc.Account {
+		a.Key = x.Key()
 	}
 	if w == (secret.Which{}) {
 		a.Stage = secret.StageCurrent
