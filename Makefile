@@ -39,6 +39,7 @@ down: build ## stop Slipway and its applications
 
 test: deps build ## the whole test suite; really runs containers
 	@deploy/browser.sh
+	@if [ -x console/node_modules/.bin/vitest ]; then npm --prefix console --silent test; else echo "test: the console's own tests are skipped: its packages are not installed"; fi
 	$(GO) test -shuffle=on -timeout 25m ./...
 
 lint: ## formatting, vet, staticcheck, generated code in step

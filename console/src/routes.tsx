@@ -27,6 +27,8 @@ export function makeRouter() {
         { path: 'networking', element: <Navigate to="/networking/outgoing" replace /> },
         { path: 'networking/outgoing', lazy: page(() => import('./pages/networking/Outgoing')) },
         { path: 'networking/incoming', lazy: page(() => import('./pages/networking/Incoming')) },
+        { path: 'dashboards', lazy: page(() => import('./pages/dashboards/Dashboards')) },
+        { path: 'dashboards/:name', lazy: page(() => import('./pages/dashboards/Dashboard')) },
         { path: 'keys', lazy: page(() => import('./pages/keys/AccessKeys')) },
         { path: 'cli', lazy: page(() => import('./pages/cli/CommandLine')) },
         { path: '*', element: <NotFound /> },

@@ -1,5 +1,6 @@
 import { ACMClient } from '@aws-sdk/client-acm';
 import { AppRunnerClient } from '@aws-sdk/client-apprunner';
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ECRClient } from '@aws-sdk/client-ecr';
@@ -15,6 +16,9 @@ import { OwnClient } from './own';
 export interface Clients {
   acm: ACMClient;
   apprunner: AppRunnerClient;
+  cloudwatch: CloudWatchClient;
+  /** CloudWatch of a region; without one, of the chosen. */
+  cloudwatchIn: (region: string | undefined) => CloudWatchClient;
   ec2: EC2Client;
   ecr: ECRClient;
   iam: IAMClient;
@@ -30,9 +34,12 @@ function makeClients(session: Session): Clients {
   const config = {
     endpoint: location.origin, region, credentials: { accessKeyId, secretAccessKey, sessionToken }, maxAttempts: 2,
   };
+  const cloudwatch = new CloudWatchClient(config);
   return {
     acm: new ACMClient(config),
     apprunner: new AppRunnerClient(config),
+    cloudwatch,
+    cloudwatchIn: (other = region) => (other === region ? cloudwatch : new CloudWatchClient({ ...config, region: other })),
     ec2: new EC2Client(config),
     ecr: new ECRClient(config),
     iam: new IAMClient({ ...config, region: 'us-east-1' }),

@@ -12,12 +12,13 @@ const items: SideNavigationProps.Item[] = [
       { type: 'link', text: 'Incoming traffic', href: '/networking/incoming' },
     ],
   },
+  { type: 'link', text: 'Dashboards', href: '/dashboards' },
   { type: 'divider' },
   { type: 'link', text: 'Access keys', href: '/keys' },
   { type: 'link', text: 'CLI settings', href: '/cli' },
 ];
 
-const areas = ['/services', '/connections', '/autoscaling', '/networking/outgoing', '/networking/incoming', '/keys', '/cli'];
+const areas = ['/services', '/connections', '/autoscaling', '/networking/outgoing', '/networking/incoming', '/dashboards', '/keys', '/cli'];
 
 /** The navigation pane. */
 export function SideBar() {

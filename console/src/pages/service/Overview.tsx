@@ -9,7 +9,10 @@ import StatusIndicator from '@cloudscape-design/components/status-indicator';
 
 import { faultOf } from '../../aws/errors';
 import { DomainLink } from '../../parts/DomainLink';
+import { RouteLink } from '../../parts/RouteLink';
 import { serviceStatus } from '../../words/status';
+import { shownFigure } from '../metrics/graph';
+import { useTraffic } from '../metrics/traffic';
 import { useFailures } from './queries';
 
 /** What a service is at this moment. */
@@ -23,6 +26,7 @@ export function Overview({ service }: { service: Service }) {
         items={[
           { label: 'Status', value: <StatusIndicator type={status.type}>{status.text}</StatusIndicator> },
           { label: 'Health', value: <Health service={service} /> },
+          { label: 'Requests in the last hour', value: <Traffic service={service} /> },
           { label: 'Default domain', value: <DomainLink service={service} /> },
           { label: 'Source', value: <Source service={service} /> },
           {
@@ -50,6 +54,23 @@ function Health({ service }: { service: Service }) {
     <Popover header="In the last ten minutes" content={failures.at(-1)} triggerType="text">
       <StatusIndicator type="warning">{text}</StatusIndicator>
     </Popover>
+  );
+}
+
+/** How many requests a service had of late, and how many of them it failed to answer. */
+function Traffic({ service }: { service: Service }) {
+  const { data, error } = useTraffic(service);
+  if (service.Status !== 'RUNNING') return <>–</>;
+  if (error) {
+    return <Popover content={`${faultOf(error).code}: ${faultOf(error).message}`}><StatusIndicator type="info">Unknown</StatusIndicator></Popover>;
+  }
+  if (!data) return <StatusIndicator type="loading">Loading</StatusIndicator>;
+  const metrics = `/services/${encodeURIComponent(service.ServiceArn ?? '')}/metrics`;
+  return (
+    <>
+      <RouteLink to={metrics}>{shownFigure(data.requests, '')}</RouteLink>
+      {data.failed > 0 && <> · <StatusIndicator type="warning">{shownFigure(data.failed, '')} answered with 5xx</StatusIndicator></>}
+    </>
   );
 }
 

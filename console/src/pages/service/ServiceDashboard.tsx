@@ -18,6 +18,7 @@ import { Overview } from './Overview';
 import { useService } from './queries';
 
 const ConfigurationTab = lazy(async () => ({ default: (await import('../configuration/ConfigurationTab')).ConfigurationTab }));
+const MetricsTab = lazy(async () => ({ default: (await import('../metrics/MetricsTab')).MetricsTab }));
 const CustomDomainsTab = lazy(async () => ({ default: (await import('../domains/CustomDomainsTab')).CustomDomainsTab }));
 
 const parents = [{ text: 'Services', href: '/services' }];
@@ -65,6 +66,7 @@ function ServiceTabs({ service, tab }: { service: Service; tab: string }) {
       tabs={[
         { id: 'logs', label: 'Logs', content: <LogsTab service={service} /> },
         { id: 'activity', label: 'Activity', content: <ActivityTab service={service} /> },
+        { id: 'metrics', label: 'Metrics', content: later(<MetricsTab service={service} />) },
         { id: 'configuration', label: 'Configuration', content: later(<ConfigurationTab service={service} />) },
         { id: 'domains', label: 'Custom domains', content: later(<CustomDomainsTab service={service} />) },
       ]}
