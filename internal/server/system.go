@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -212,20 +211,6 @@ func (s *System) openControl(ctx context.Context) (err error) {
 	s.images.OnPush(s.announcePush)
 	s.images.OnPush(s.deploy.pushed)
 	return nil
-}
-
-// keyFile reads a key of 32 bytes that lies outside the database, making it at first.
-func keyFile(path string) ([]byte, error) {
-	key, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		key = make([]byte, 32)
-		rand.Read(key) // never fails
-		err = writeFile(path, key, 0o600)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	return key, nil
 }
 
 // epoch is when the installation was made.
