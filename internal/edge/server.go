@@ -324,7 +324,6 @@ func (s *Server) servePlain(cc *clientConn) {
 func (s *Server) tick(ctx context.Context) {
 	ticker := time.NewTicker(s.limits.Tick)
 	defer ticker.Stop()
-	var memory thrift
 	for {
 		select {
 		case <-ctx.Done():
@@ -336,7 +335,6 @@ func (s *Server) tick(ctx context.Context) {
 			s.routing.reap(now - s.limits.UpstreamIdle)
 			s.crew.trim(now - crewIdle)
 			s.longLives.watch(now, s.limits.TunnelDrain)
-			memory.look(now)
 			if s.lot != nil {
 				s.lot.tidy()
 			}

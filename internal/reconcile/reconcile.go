@@ -111,8 +111,6 @@ type Config struct {
 	QuietTime    time.Duration    // how long fewer instances must have been needed before some go; default 60 s (§12.2)
 	JoinTimeout  time.Duration    // how long a private service may take to answer at its endpoint, and a VPC connector to work; default 60 s
 	Keep         int              // deployments kept for a rollback, the present one included; default 5
-	// Rested is called some seconds after the last operation under way has ended: nothing but supervision goes on. May be nil.
-	Rested func()
 	// Fault is called at every step boundary with "<TYPE>/<step>/<before|after>"; tests end the process there. May be nil.
 	Fault func(point string)
 }
@@ -122,7 +120,6 @@ type Reconciler struct {
 	Config
 
 	sight   *sight
-	resting *time.Timer // runs out when nothing has been worked on for a while
 	traffic *traffic
 	back    *backOffs
 	demand  chan struct{} // requests wait for an instance
@@ -164,11 +161,8 @@ func New(c Config) (*Reconciler, error) {
 	if c.Keep < 1 {
 		c.Keep = 5
 	}
-	if c.Rested == nil {
-		c.Rested = func() {}
-	}
 	return &Reconciler{
-		Config: c, resting: time.AfterFunc(restAfter, c.Rested), working: map[string]context.CancelFunc{}, back: &backOffs{of: map[string]*backOff{}},
+		Config: c, working: map[string]context.CancelFunc{}, back: &backOffs{of: map[string]*backOff{}},
 		sight: newSight(c.Router, c.Now), traffic: newTraffic(c.Now(), c.QuietTime), demand: make(chan struct{}, 1),
 	}, nil
 }
@@ -234,7 +228,6 @@ func (r *Reconciler) startWorker(ctx context.Context, g *errgroup.Group, id stri
 	ctx, cancel := context.WithCancel(ctx)
 	r.working[id] = cancel
 	g.Go(func() error {
-		defer r.resting.Reset(restAfter)
 		defer r.endWorker(id)
 		if err := do(ctx); err != nil && ctx.Err() == nil {
 			r.Log.Error("a worker stopped; trying again", "id", id, "err", err)
@@ -243,9 +236,6 @@ func (r *Reconciler) startWorker(ctx context.Context, g *errgroup.Group, id stri
 		return nil
 	})
 }
-
-// restAfter is how long after the last operation it is believed that no other one follows.
-const restAfter = 5 * time.Second
 
 func (r *Reconciler) endWorker(id string) {
 	r.mu.Lock()

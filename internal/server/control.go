@@ -54,6 +54,7 @@ func RunControl(ctx context.Context, dataDir string, log *slog.Logger) (err erro
 	debug.SetGCPercent(controlGC)
 	report.ready()
 	go s.rest() // what starting took is not needed again
+	go atLulls(ctx, s.rest)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if c.apiTLS() {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 
@@ -40,6 +41,7 @@ func RunEdge(ctx context.Context, dataDir string, log *slog.Logger) (err error) 
 	if err != nil {
 		return err
 	}
+	go atLulls(ctx, debug.FreeOSMemory) // the pages of the program serve the next request
 	return s.Run(ctx)
 }
 

@@ -30,7 +30,7 @@ func (t *thrift) giveBack() {
 	}
 }
 
-// rest is what control does when nothing but supervision goes on.
+// rest gives back what control took for work that is over.
 func (s *System) rest() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -255,7 +255,7 @@ func (s *System) openWork(context.Context) (err error) {
 		StartTimeout: s.conf.StartTimeout, DrainTimeout: s.conf.DrainTimeout, StopGrace: s.conf.StopGrace, QuietTime: s.conf.QuietTime, ConnectionCredential: s.connectionCredential,
 		Networks: shownVPCs{s.networks, s.vpcs, s.keeper}, Ingresses: s.control,
 		ReleaseKey:   entrusted{s.keys}.Release,
-		FirstService: s.linkedRole(servicesPrincipal), Rested: s.rest, Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
+		FirstService: s.linkedRole(servicesPrincipal), Fault: faultFrom(os.Getenv("SLIPWAY_FAULT")),
 	})
 	return err
 }
