@@ -245,3 +245,22 @@ func TestRuntimeSecretsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestRuntimeSecretsPassTheVPCBy: a service whose traffic goes through a VPC without a way out gets its secrets all the same.
+//
+// checklist: 246
+func TestRuntimeSecretsPassTheVPCBy(t *testing.T) {
+	t.Parallel()
+	h := theHouse(t)
+	h.must(t, nil, "ssm", "put-parameter", "--name", "/closed/token", "--type", "SecureString", "--value", "read outside")
+	arn, _ := instanceRole(t, h, "closed-secrets", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ssm:GetParameters","Resource":"arn:aws:ssm:*:*:parameter/closed/*"}}`)
+	vpc := h.AWSText(t, "Vpc.VpcId", "ec2", "create-vpc", "--cidr-block", "10.58.0.0/16")
+	subnet := h.AWSText(t, "Subnet.SubnetId", "ec2", "create-subnet", "--vpc-id", vpc, "--cidr-block", "10.58.1.0/24", "--availability-zone", h.Env["AWS_REGION"]+"a")
+	connector := h.AWSText(t, "VpcConnector.VpcConnectorArn", "apprunner", "create-vpc-connector", "--vpc-connector-name", "closed", "--subnets", subnet)
+	s := h.Create(t, "closed-secrets", withSecrets(map[string]string{"TOKEN": "/closed/token"}), types.ServiceStatusRunning, role(arn), func(in *apprunner.CreateServiceInput) {
+		in.NetworkConfiguration = through(connector)
+	})
+	if env := variables(t, s); env["TOKEN"] != "read outside" {
+		t.Errorf("TOKEN is %q", env["TOKEN"])
+	}
+}
