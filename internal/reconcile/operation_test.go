@@ -177,6 +177,30 @@ func TestEndedInstancesAreReplaced(t *testing.T) {
 	w.answers(s)
 }
 
+// A stored image that cannot be read, as its key is disabled, stops no instance that runs; those that end are replaced when it can be again.
+func TestUnreadableImageIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.run(nil)
+	s, op := w.await(w.create("locked").ARN())
+	if op.Status != apprunner.OpSucceeded {
+		t.Fatal(w.log(s.ARN()))
+	}
+	w.images.refuse(apprunner.Errorf(apprunner.CodeInvalidRequest, "The key is disabled.").WithHint("Enable it."))
+	w.answers(s)
+	list, err := w.machine.Driver().List(t.Context())
+	check(t, err)
+	w.machine.Kill(list[0].ID, instance.Exit{Code: 1})
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(w.log(s.ARN()), "cannot be started. The key is disabled. Enable it."); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the events do not tell:\n%s", w.log(s.ARN()))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.images.refuse(nil)
+	w.settled(s, 1)
+	w.answers(s)
+}
+
 // An instance that ends in the moment its service is deleted leaves no record: neither its end nor its replacement is written behind
 // the deletion.
 func TestNothingOutlivesADeletedService(t *testing.T) {

@@ -319,7 +319,7 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 	}
 	dep, err := r.version(ctx, v.svc, v.svc.DeploymentID, v.svc.SecretsID)
 	if err != nil {
-		return err
+		return r.cannotStart(ctx, v.svc, now, err)
 	}
 	set := make([]apprunner.Instance, d.missing)
 	for n := range set {
@@ -333,6 +333,17 @@ func (r *Reconciler) replace(ctx context.Context, v view, d decision) error {
 		return fmt.Errorf("start instances of %s: %w", v.svc.Name, errors.Join(err, r.forgetUnstarted(ctx, set)))
 	}
 	return nil
+}
+
+// cannotStart tells the service's events why no instance can be made of its version, such as a KMS key that is disabled, and lets the next try
+// wait.
+func (r *Reconciler) cannotStart(ctx context.Context, svc apprunner.Service, now time.Time, err error) error {
+	r.back.failed(svc.ARN(), now, 0)
+	var known *apprunner.Error
+	if errors.As(err, &known) && known.Code != apprunner.CodeInternal {
+		r.logEvents(ctx, svc, "An instance cannot be started. "+known.Error())
+	}
+	return fmt.Errorf("start instances of %s: %w", svc.Name, err)
 }
 
 // forgetUnstarted drops the records of instances that could not be started, so that others are started in their place.

@@ -103,8 +103,15 @@ func (s *sources) fails(err error) {
 
 // shelf keeps pins, so that tests see what stays.
 type shelf struct {
-	mu   sync.Mutex
-	pins map[string]bool
+	mu      sync.Mutex
+	pins    map[string]bool
+	refusal error // what whoever wants an image hears
+}
+
+func (s *shelf) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = err
 }
 
 func (s *shelf) Pull(context.Context, string, image.Credential) (image.Image, error) {
@@ -112,6 +119,11 @@ func (s *shelf) Pull(context.Context, string, image.Credential) (image.Image, er
 }
 
 func (s *shelf) Kept(_ context.Context, _, digest string) (image.Image, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal != nil {
+		return image.Image{}, s.refusal
+	}
 	return image.Image{Digest: digest, Layers: []image.Layer{{Dir: "/"}}}, nil
 }
 
