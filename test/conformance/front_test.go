@@ -100,7 +100,7 @@ func services(t *testing.T, db *store.DB, ids *iam.Directory, dir string) []*api
 	check(t, err)
 	encryption, err8 := api.NewKMS(keys, ids, tokens)
 	check(t, errors.Join(err1, err2, err3, err4, err5, err6, err7, err8))
-	return []*api.Service{runner, quotas, ecr, logsAPI, identity, sts, ec2, encryption}
+	return []*api.Service{runner, quotas, ecr, logsAPI, identity, sts, ec2, encryption, figures(t, db, tokens)}
 }
 
 func runAudit(t *testing.T, db *store.DB, dir string) *observe.Audit {
