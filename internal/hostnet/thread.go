@@ -45,6 +45,9 @@ func Inside(path string, fn func() error) error {
 // Identity tells network namespaces apart, also ones that were at the same path one after the other.
 type Identity struct{ device, inode uint64 }
 
+// String is the same for the same namespace alone, for as long as the machine runs.
+func (i Identity) String() string { return fmt.Sprintf("%d:%d", i.device, i.inode) }
+
 // Identify returns the identity of the network namespace at path; an error when there is none, as when the file is left of a machine
 // that has started anew.
 func Identify(path string) (Identity, error) {

@@ -87,6 +87,7 @@ type Instance struct {
 	State        State
 	StartedAt    time.Time // zero until Running
 	Exit         *Exit     // set when Exited
+	CutOff       bool      // its uplink is gone for good; only List tells
 }
 
 // Exit tells how an instance's first process ended.

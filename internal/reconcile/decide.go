@@ -156,6 +156,8 @@ func (v view) fault(now time.Time, i apprunner.Instance) string {
 		return r.Exit.String()
 	case ok && r.State == instance.Exited:
 		return "ended"
+	case ok && r.CutOff:
+		return "has lost its way into the VPC"
 	}
 	if t := v.edge.Targets[i.ID]; v.edgeKnown && t.Health == edge.Unhealthy {
 		return "failed its health checks (" + t.LastError + ")"

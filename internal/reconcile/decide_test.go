@@ -104,6 +104,10 @@ func TestDecide(t *testing.T) {
 			running(func(v *view) { v.real["a"] = instance.Instance{ID: "a", State: instance.Exited, Exit: exited} }),
 			map[string]any{"missing": 1, "replace a": "exited with code 3"},
 		},
+		"one has lost its uplink": {
+			running(func(v *view) { v.real["a"] = instance.Instance{ID: "a", State: instance.Running, CutOff: true} }),
+			map[string]any{"missing": 1, "replace a": "has lost its way into the VPC"},
+		},
 		"one is unhealthy": {
 			running(func(v *view) {
 				v.edge.Targets["a"] = edge.TargetStatus{Phase: edge.Active, Health: edge.Unhealthy, LastError: "HTTP 500"}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner"
 	"github.com/aws/aws-sdk-go-v2/service/apprunner/types"
+	"golang.org/x/sys/unix"
 
 	"slipway.dev/slipway/test/rig"
 )
@@ -110,7 +112,7 @@ func getsThrough(t *testing.T, s rig.Service, version string) netip.Addr {
 // checklist: 191, 236, 237, 238, 239, 243, 244, 245, 246, 247, 248
 func TestVPCEgress(t *testing.T) {
 	t.Parallel()
-	h := house{rig.Own(t, "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "10s", "--closed-zones", "us-east-1c")}
+	h := house{rig.Own(t, "--start-timeout", startTimeout, "--stop-grace", "5s", "--drain-timeout", "10s", "--closed-zones", "us-east-1c", "--quotas", "vpc-connectors=4")}
 	h.PushApp(t, "app", "v1", "v1")
 	c := newCallers(t, h, "server")
 	c.world, c.near = rig.NewWorld(t)
@@ -127,6 +129,7 @@ func TestVPCEgress(t *testing.T) {
 		{"security groups", (*callers).groups},
 		{"another VPC with the same addresses", (*callers).sameAddresses},
 		{"killed processes", (*callers).killed},
+		{"cut off", (*callers).cutOff},
 		{"a NAT gateway", (*callers).natGateway},
 		{"an update under load", (*callers).underLoad},
 		{"zones that cannot be used", (*callers).closedZones},
@@ -267,6 +270,20 @@ func (c *callers) killed(t *testing.T) {
 	}
 }
 
+// cutOff: an instance whose way out was taken away from outside is replaced by one that has another.
+func (c *callers) cutOff(t *testing.T) {
+	for _, i := range managedIn(t, c.house, c.vpc, "10.60.") {
+		if err := unix.Unmount(filepath.Join(c.Dir, "run", "vpc", i.NetworkInterfaceId), unix.MNT_DETACH); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the events tell of the replacement", func() bool {
+		return strings.Contains(c.through.Events(), "has lost its way into the VPC. It is replaced.")
+	})
+	getsThrough(t, c.through, "server")
+	getsThrough(t, c.plain, "server")
+}
+
 // natGateway: what a private subnet's routes offer a way for is reached from this machine's address.
 func (c *callers) natGateway(t *testing.T) {
 	internet := c.AWSText(t, "InternetGateway.InternetGatewayId", "ec2", "create-internet-gateway")
@@ -330,8 +347,13 @@ func (c *callers) closedZones(t *testing.T) {
 		t.Errorf("the events of the update do not name the subnet: %s", events)
 	}
 	getsThrough(t, c.through, "server")
+	// With it there are as many as the quota has; when it is deleted there is room for another one.
+	if _, err := c.AWS("apprunner", "create-vpc-connector", "--vpc-connector-name", "last", "--subnets", c.private[0]); err == nil || !strings.Contains(err.Error(), "ServiceQuotaExceededException") {
+		t.Errorf("a connector above the quota: %v", err)
+	}
 	c.Remove(t, failed.ARN())
 	c.must(t, nil, "apprunner", "delete-vpc-connector", "--vpc-connector-arn", closed)
+	c.connect(t, "last", c.private[:1])
 }
 
 // downAndUp: all of it comes back; what runs inside the VPC has to be started anew.
@@ -378,8 +400,8 @@ func (c *callers) deleted(t *testing.T) {
 			t.Errorf("a deleted connector is %s", state)
 		}
 	}
-	if len(answer.VpcConnectors) != 3 {
-		t.Errorf("list-vpc-connectors shows %d connectors, want 3", len(answer.VpcConnectors))
+	if len(answer.VpcConnectors) != 4 {
+		t.Errorf("list-vpc-connectors shows %d connectors, want 4", len(answer.VpcConnectors))
 	}
 	if left := managedIn(t, c.house, c.vpc, "10.60."); len(left) > 0 {
 		t.Errorf("interfaces are left: %+v", left)

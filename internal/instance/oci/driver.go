@@ -232,6 +232,7 @@ func (d *Driver) List(context.Context) ([]instance.Instance, error) {
 	var list []instance.Instance
 	for _, e := range d.all() {
 		if i, stopped := e.snapshot(); !stopped {
+			i.CutOff = e.current().cutOff()
 			list = append(list, i)
 		}
 	}

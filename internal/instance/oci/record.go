@@ -28,6 +28,8 @@ type record struct {
 	DeploymentID string
 	Address      netip.Addr
 	Egress       instance.Egress
+	Uplink       string // path of the namespace with EgressUplink
+	UplinkID     string // which one it was at the start
 	MemoryMiB    int
 	CreatedAt    time.Time
 	Shim         shim.Process    // set before the shim gets its first order

@@ -134,11 +134,15 @@ func (d *Driver) start(ctx context.Context, e *entry, spec instance.Spec) error 
 
 func (d *Driver) launch(ctx context.Context, e *entry, spec instance.Spec) error {
 	dir := d.paths.instance(spec.ID)
+	up, err := uplinkID(spec)
+	if err != nil {
+		return err
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("start instance: %w", err)
 	}
-	err := e.update(dir, func(r *record) {
-		r.ServiceARN, r.DeploymentID = spec.ServiceARN, spec.DeploymentID
+	err = e.update(dir, func(r *record) {
+		r.ServiceARN, r.DeploymentID, r.Uplink, r.UplinkID = spec.ServiceARN, spec.DeploymentID, spec.Uplink.Namespace, up
 		r.Egress, r.MemoryMiB, r.CreatedAt = spec.Egress, spec.MemoryMiB, time.Now().UTC()
 	})
 	if err != nil {

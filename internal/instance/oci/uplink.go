@@ -56,6 +56,27 @@ func (n *network) enclose(id string, pid int, a netip.Addr, path string) error {
 	})
 }
 
+// uplinkID tells which namespace an instance will call out through; empty for one without an uplink.
+func uplinkID(spec instance.Spec) (string, error) {
+	if spec.Egress != instance.EgressUplink {
+		return "", nil
+	}
+	id, err := hostnet.Identify(spec.Uplink.Namespace)
+	if err != nil {
+		return "", fmt.Errorf("find the way out: %w", err)
+	}
+	return id.String(), nil
+}
+
+// cutOff tells whether the namespace that an instance calls out through is gone, or another one is in its place.
+func (r record) cutOff() bool {
+	if r.Uplink == "" {
+		return false
+	}
+	id, err := hostnet.Identify(r.Uplink)
+	return err != nil || id.String() != r.UplinkID
+}
+
 // Enclosed tells whether an address is that of an instance with EgressUplink.
 func (d *Driver) Enclosed(a netip.Addr) bool {
 	for _, e := range d.all() {

@@ -104,6 +104,24 @@ func TestUplink(t *testing.T) {
 	b = instancetest.Bench{T: t, Driver: d}
 	reach(i, behind+":80", true)
 	reach(i, d.Gateway()+":53", false)
+	cutOff := func() (list []string) {
+		all, err := d.List(t.Context())
+		must(t, err)
+		for _, i := range all {
+			if i.CutOff {
+				list = append(list, i.ID)
+			}
+		}
+		return list
+	}
+	if list := cutOff(); len(list) > 0 {
+		t.Errorf("%v are said to be cut off", list)
+	}
+	must(t, unix.Mount(space(t), path, "", unix.MS_BIND, "")) // another one in its place
+	if list := cutOff(); len(list) != 2 {
+		t.Errorf("%v are said to be cut off, want two", list)
+	}
+	must(t, unix.Unmount(path, unix.MNT_DETACH))
 	must(t, d.Stop(t.Context(), i.ID, time.Second))
 	must(t, hostnet.Inside(path, func() error {
 		instancetest.Eventually(t, func() error { return onlyPorts(1) }) // the peer's
