@@ -32,14 +32,10 @@ func UsingKey(ctx context.Context, keys keyRecords, p iam.Principal, sc apprunne
 	if err != nil || k.Managed && k.Account == p.Account {
 		return nil, nil
 	}
-	names := []string{p.ARN}
-	if p.Session != nil && p.Session.RoleARN != "" {
-		names = append(names, p.Session.RoleARN)
-	}
 	asked := make([]iam.Request, len(u.Actions))
 	for i, does := range u.Actions {
 		asked[i] = iam.Request{Action: "kms:" + does, Resource: k.ARN(), ResourcePolicy: k.Policy, PolicyFirst: true, Context: u.context(k, p)}
-		if asked[i].Granted, err = keys.Granted(ctx, k, kms.Use{Principals: names, Operation: does, Context: u.Bound}); err != nil {
+		if asked[i].Granted, err = keys.Granted(ctx, k, kms.Use{Principals: namesOf(p), Operation: does, Context: u.Bound}); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"slipway.dev/slipway/internal/apprunner"
 	"slipway.dev/slipway/internal/kms"
@@ -60,9 +61,7 @@ func NewKMS(keys kmsRoom, rights rights, tokens *Tokens) (*Service, error) {
 	k := &kmsAPI{keys, rights, tokens}
 	actions := k.keyActions()
 	for _, more := range []map[string]Action{k.useActions(), k.aliasActions(), k.grantActions()} {
-		for name, a := range more {
-			actions[name] = a
-		}
+		maps.Copy(actions, more)
 	}
 	return &Service{API: &wire.API, Constraint: kms.CodeValidation, Internal: kms.CodeInternal, Actions: actions}, nil
 }
@@ -70,7 +69,7 @@ func NewKMS(keys kmsRoom, rights rights, tokens *Tokens) (*Service, error) {
 func (k *kmsAPI) keyActions() map[string]Action {
 	return map[string]Action{
 		"CreateKey":            action(k.mayCreateKey, k.createKey),
-		"DescribeKey":          action(k.mayDescribeKey, k.describeKey),
+		"DescribeKey":          action(onKey(k, "DescribeKey", func(in *wire.DescribeKeyRequest) *string { return in.KeyId }), k.describeKey),
 		"ListKeys":             action(anything[wire.ListKeysRequest]("kms:ListKeys"), k.listKeys),
 		"EnableKey":            command(onKey(k, "EnableKey", func(in *wire.EnableKeyRequest) *string { return in.KeyId }), k.enableKey),
 		"DisableKey":           command(onKey(k, "DisableKey", func(in *wire.DisableKeyRequest) *string { return in.KeyId }), k.disableKey),

@@ -24,10 +24,10 @@ func acrossAccounts(action string) bool {
 // to those whose own policies would let them.
 func (k *kmsAPI) question(ctx context.Context, c Call, action, ref string, about map[string]string) (iam.Request, error) {
 	key, err := k.keys.Look(ctx, c.Scope, ref)
-	switch {
-	case apprunner.CodeOf(err) == kms.CodeInternal || err != nil && apprunner.CodeOf(err) == apprunner.CodeInternal:
+	if err != nil && apprunner.CodeOf(err) == apprunner.CodeInternal {
 		return iam.Request{}, err
-	case err != nil:
+	}
+	if err != nil {
 		return iam.Request{Action: "kms:" + action, Resource: keyResource(c.Scope, ref)}, nil
 	}
 	q, err := k.asked(ctx, c, action, key, about)
@@ -121,10 +121,6 @@ func orElse(p *string, def string) string {
 
 func specOf(in *wire.CreateKeyRequest) string {
 	return orElse(in.KeySpec, orElse(in.CustomerMasterKeySpec, wire.KeySpecSymmetricDefault))
-}
-
-func (k *kmsAPI) mayDescribeKey(ctx context.Context, c Call, in *wire.DescribeKeyRequest) ([]iam.Request, error) {
-	return one(k.question(ctx, c, "DescribeKey", val(in.KeyId), nil))
 }
 
 func (k *kmsAPI) mayScheduleDeletion(ctx context.Context, c Call, in *wire.ScheduleKeyDeletionRequest) ([]iam.Request, error) {
