@@ -65,17 +65,31 @@ func firewall(t *testing.T, h *rig.House, called string) string {
 	return *out.Summary.ARN
 }
 
+// encryptionKey makes a key with an alias.
+func encryptionKey(t *testing.T, h *rig.House, alias string) (arn string) {
+	t.Helper()
+	out, err := h.AWS("kms", "create-key", "--query", "KeyMetadata.Arn")
+	ok(t, err)
+	arn = strings.Trim(out, "\" \n")
+	_, err = h.AWS("kms", "create-alias", "--alias-name", alias, "--target-key-id", arn)
+	ok(t, err)
+	return arn
+}
+
 // A service is created from an image of the built-in registry, step by step, with all that the wizard asks for; what is wrong is told where
 // it was typed; the dashboard follows it until it runs, and the default domain answers.
 //
 // checklist: 69, 70, 72, 74, 75, 97, 113, 225
 func TestAServiceIsCreatedFromAnImage(t *testing.T) {
 	h := theHouse(t)
-	acl := firewall(t, h, "pass-all")
+	acl, key := firewall(t, h, "pass-all"), encryptionKey(t, h, "alias/shop")
 	play(t, h, "create_image", user(t, h, "dora", mayAll), map[string]any{
-		"image": rig.Identifier("app", "v1"), "service": "from-image", "scaling": "small-steps", "acl": "pass-all",
+		"image": rig.Identifier("app", "v1"), "service": "from-image", "scaling": "small-steps", "acl": "pass-all", "alias": "alias/shop", "key": key,
 	})
 	s := made(t, h, "us-east-1", "from-image")
+	if e := s.EncryptionConfiguration; e == nil || *e.KmsKey != key {
+		t.Errorf("the copies are encrypted with %+v, want %s", e, key)
+	}
 	s.Says(t, "/env", `"COLOUR=blue"`)
 	if c := s.HealthCheckConfiguration; *c.Interval != 10 || *c.Timeout != 5 || *c.HealthyThreshold != 1 || *c.UnhealthyThreshold != 5 || *c.Path != "/health" {
 		t.Errorf("health check %+v", c)

@@ -5,6 +5,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { IAMClient } from '@aws-sdk/client-iam';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { STSClient } from '@aws-sdk/client-sts';
 import { WAFV2Client } from '@aws-sdk/client-wafv2';
 import { createContext, type ReactNode, use, useMemo } from 'react';
@@ -22,6 +23,7 @@ export interface Clients {
   ec2: EC2Client;
   ecr: ECRClient;
   iam: IAMClient;
+  kms: KMSClient;
   logs: CloudWatchLogsClient;
   slipway: OwnClient;
   sts: STSClient;
@@ -43,6 +45,7 @@ function makeClients(session: Session): Clients {
     ec2: new EC2Client(config),
     ecr: new ECRClient(config),
     iam: new IAMClient({ ...config, region: 'us-east-1' }),
+    kms: new KMSClient(config),
     logs: new CloudWatchLogsClient(config),
     slipway: new OwnClient(session),
     sts: new STSClient(config),

@@ -83,6 +83,12 @@ await story(async (page) => {
   await number('Path').fill('/health');
 
   await unfold(page, 'Security');
+  await page.getByLabel('AWS KMS key').click();
+  equal('keys that are kept for AWS services', await page.getByRole('option', { name: /alias\/aws/ }).count(), 0);
+  await page.getByRole('option', { name: told.alias }).waitFor();
+  await usable(page, 'keys');
+  await page.getByRole('option', { name: told.alias }).click();
+  equal('the chosen key', await page.getByLabel('AWS KMS key').inputValue(), told.key);
   await choose(page, 'AWS WAF web ACL', told.acl);
   await unfold(page, 'Networking');
   equal('incoming traffic', await page.getByRole('radio', { name: /^Public endpoint/ }).isChecked(), true);

@@ -1,8 +1,8 @@
 import FormField from '@cloudscape-design/components/form-field';
-import Input from '@cloudscape-design/components/input';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 
+import { KeyChoice } from './KeyChoice';
 import { principals, useWebAcls } from './lists';
 import type { PartProps } from './part';
 import { RoleSelect } from './RoleSelect';
@@ -31,10 +31,10 @@ export function SecurityPart({ form, change, faults, fixed }: SecurityPartProps)
       {fixed ? null : (
         <FormField
           label={<>AWS KMS key <i>- optional</i></>}
-          description="The ARN of the key that stored copies are encrypted with. Empty: a key that the installation keeps. It cannot be changed later."
+          description="The key that stored copies are encrypted with: one of yours, or its ARN. Empty: a key that the installation keeps. It cannot be changed later."
           errorText={faults['kmsKey']}
         >
-          <Input value={form.kmsKey} spellcheck={false} placeholder="arn:aws:kms:…" onChange={({ detail }) => { change({ kmsKey: detail.value }); }} />
+          <KeyChoice arn={form.kmsKey} choose={(kmsKey) => { change({ kmsKey }); }} />
         </FormField>
       )}
       {form.webAclArn !== undefined && <WebAcl arn={form.webAclArn} fault={faults['webAclArn']} choose={(webAclArn) => { change({ webAclArn }); }} />}

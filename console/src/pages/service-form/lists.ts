@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-apprunner';
 import { paginateDescribeImages, paginateDescribeRepositories, type Repository } from '@aws-sdk/client-ecr';
 import { paginateListRoles, type Role } from '@aws-sdk/client-iam';
+import { paginateListAliases, paginateListKeys } from '@aws-sdk/client-kms';
 import { ListWebACLsCommand, type WebACLSummary } from '@aws-sdk/client-wafv2';
 import { useQuery } from '@tanstack/react-query';
 
@@ -42,6 +43,30 @@ export function useImageTags(repositoryName: string) {
       return images
         .flatMap((image) => (image.imageTags ?? []).map((tag) => ({ tag, pushed: image.imagePushedAt })))
         .sort((a, b) => (b.pushed?.getTime() ?? 0) - (a.pushed?.getTime() ?? 0));
+    },
+  });
+}
+
+/** A key that copies can be encrypted with. */
+export interface Key {
+  arn: string;
+  /** Its aliases, or its id where it has none. */
+  name: string;
+}
+
+/** The keys of the region, but for those that AWS services keep for themselves. */
+export function useKeys() {
+  const { kms } = useClients();
+  return useQuery({
+    queryKey: ['kms', 'keys'],
+    queryFn: async (): Promise<Key[]> => {
+      const [keys, aliases] = await Promise.all([
+        gather(paginateListKeys({ client: kms }, {}), (p) => p.Keys), gather(paginateListAliases({ client: kms }, {}), (p) => p.Aliases),
+      ]);
+      return keys.flatMap(({ KeyArn: arn = '', KeyId: id = '' }) => {
+        const names = aliases.filter((alias) => alias.TargetKeyId === id).map((alias) => alias.AliasName ?? '');
+        return names.some((name) => name.startsWith('alias/aws/')) ? [] : [{ arn, name: names.join(', ') || id }];
+      });
     },
   });
 }
