@@ -118,39 +118,6 @@ func (s *Secrets) change(ctx context.Context, sc apprunner.Scope, id string, f f
 	return x, err
 }
 
-// Purge removes the secrets whose time to be restored is over. It writes only where there are any.
-func (s *Secrets) Purge(ctx context.Context) error {
-	due := false
-	err := s.conf.DB.View(ctx, func(tx *store.Tx) (err error) {
-		var one int
-		due, err = tx.Get(`SELECT 1 FROM secrets WHERE purge_at > 0 AND purge_at <= $1 LIMIT 1`, []any{store.Micros(s.now())}, &one)
-		return err
-	})
-	if err != nil || !due {
-		return err
-	}
-	return s.conf.DB.UpdateQuietly(ctx, func(tx *store.Tx) error { return s.purge(tx) })
-}
-
-func (s *Secrets) purge(tx *store.Tx) error {
-	var over []Secret
-	err := tx.Each(`SELECT body FROM secrets WHERE purge_at > 0 AND purge_at <= $1`, []any{store.Micros(s.now())}, func(row store.Row) error {
-		x, err := scan(row)
-		over = append(over, x)
-		return err
-	})
-	for _, x := range over {
-		err = errors.Join(err, remove(tx, x))
-	}
-	return err
-}
-
-func remove(tx *store.Tx, x Secret) error {
-	return errors.Join(
-		tx.Exec(`DELETE FROM secrets WHERE account = $1 AND region = $2 AND name = $3`, x.Account, x.Region, x.Name),
-		tx.Exec(`DELETE FROM secret_values WHERE arn = $1`, x.ARN()))
-}
-
 func scan(row store.Row) (x Secret, err error) {
 	var body []byte
 	if err := row.Scan(&body); err != nil {
