@@ -16,9 +16,6 @@ const commandOwner = "command/"
 // IsCommand tells whether the interface is that of a command.
 func (i Interface) IsCommand() bool { return strings.HasPrefix(i.Owner, commandOwner) }
 
-// IsConnector tells whether services go out through the interface.
-func (i Interface) IsConnector() bool { return strings.HasPrefix(i.Owner, connectorOwner) }
-
 // Holder is who runs the command that has the interface, as [Network.AttachCommand] was told.
 func (i Interface) Holder() string { return strings.TrimPrefix(i.Owner, commandOwner) }
 

@@ -78,6 +78,9 @@ const managedTag = "AWSAppRunnerManaged"
 // connectorOwner begins the owner of the interfaces of connectors.
 const connectorOwner = "apprunner:"
 
+// IsConnector tells whether services go out through the interface.
+func (i Interface) IsConnector() bool { return strings.HasPrefix(i.Owner, connectorOwner) }
+
 // connectorKey is what the interfaces of a set of subnets and groups belong to: connectors with the same set share them.
 func connectorKey(subnets, groups []string) string {
 	return connectorOwner + strings.Join(slices.Sorted(slices.Values(subnets)), ",") + "|" + strings.Join(slices.Sorted(slices.Values(groups)), ",")

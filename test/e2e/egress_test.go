@@ -129,6 +129,7 @@ func TestVPCEgress(t *testing.T) {
 		{"security groups", (*callers).groups},
 		{"another VPC with the same addresses", (*callers).sameAddresses},
 		{"killed processes", (*callers).killed},
+		{"an endpoint for the API", (*callers).apiEndpoint},
 		{"cut off", (*callers).cutOff},
 		{"a NAT gateway", (*callers).natGateway},
 		{"an update under load", (*callers).underLoad},
@@ -268,6 +269,19 @@ func (c *callers) killed(t *testing.T) {
 	if now := c.through.Instances(t, "active"); len(now) != 1 || now[0] != instance {
 		t.Errorf("the instance %s became %v", instance, now)
 	}
+}
+
+// apiEndpoint: the API is reached when the VPC has an endpoint for it, under the name that SDKs use.
+func (c *callers) apiEndpoint(t *testing.T) {
+	const name = "apprunner.us-east-1.amazonaws.com:443"
+	dials(t, c.through, "the API, without an endpoint", name, false)
+	c.must(t, nil, "ec2", "modify-vpc-attribute", "--vpc-id", c.vpc, "--enable-dns-hostnames")
+	c.rule(t, "authorize-security-group-ingress", c.serverSide, "--protocol", "tcp", "--port", "443", "--source-group", c.group)
+	c.must(t, nil, "ec2", "create-vpc-endpoint", "--vpc-endpoint-type", "Interface", "--vpc-id", c.vpc, "--subnet-ids", c.database,
+		"--security-group-ids", c.serverSide, "--service-name", "com.amazonaws.us-east-1.apprunner", "--private-dns-enabled")
+	eventually(t, "the API is reached", func() bool {
+		return strings.HasPrefix(c.through.Says(t, "/dial?address="+name, ""), "connected")
+	})
 }
 
 // cutOff: an instance whose way out was taken away from outside is replaced by one that has another.
