@@ -11,8 +11,6 @@ import (
 const terraform = "APN/1.0 HashiCorp/1.0 Terraform/1.12.6 (+https://www.terraform.io) terraform-provider-aws/5.46.0"
 
 // Terraform is not shown what nobody gave, which it would take for a change to be undone; all others are shown the defaults.
-//
-// checklist: 9
 func TestTerraformIsShownWhatWasGiven(t *testing.T) {
 	w := newWorld(t)
 	const observability = `"ObservabilityConfiguration":{"ObservabilityEnabled":false}`
@@ -48,8 +46,6 @@ func TestTerraformIsShownWhatWasGiven(t *testing.T) {
 }
 
 // Terraform sends a source in full and leaves out what is empty, so what it leaves out goes; for others what is absent stays.
-//
-// checklist: 9
 func TestTerraformSendsSourcesInFull(t *testing.T) {
 	w := newWorld(t)
 	for i, tc := range []struct {
