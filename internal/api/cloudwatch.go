@@ -103,6 +103,9 @@ func (w *cloudWatchAPI) catch(ctx context.Context) {
 const metricsPerPage int32 = 500
 
 func (w *cloudWatchAPI) listMetrics(ctx context.Context, c Call, in *cloudwatch.ListMetricsInput) (*cloudwatch.ListMetricsOutput, error) {
+	if a := val(in.OwningAccount); a != "" && a != c.Scope.Account {
+		return nil, apprunner.Errorf(metrics.CodeInvalid, "The parameter OwningAccount is %s; only the metrics of the caller's own account can be listed here.", a)
+	}
 	f := metrics.Filter{Namespace: val(in.Namespace), Metric: val(in.MetricName)}
 	for _, d := range in.Dimensions {
 		f.Dimensions = append(f.Dimensions, metrics.Dimension{Name: *d.Name, Value: val(d.Value)})

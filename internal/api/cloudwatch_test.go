@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -192,6 +195,27 @@ func TestErrorsInCBOR(t *testing.T) {
 	ok(t, err)
 	if res.StatusCode != http.StatusForbidden || res.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || res.Header.Get("X-Amzn-Query-Error") != "MissingAuthenticationToken;Sender" || !strings.Contains(string(text), "MissingAuthenticationTokenException") {
 		t.Errorf("%d %v %q", res.StatusCode, res.Header, text)
+	}
+}
+
+// A body that says it is compressed and is not, or is a bomb, is refused by any API.
+func TestCompressedBodies(t *testing.T) {
+	d, _, _ := figuresWorld(t)
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, err := z.Write(make([]byte, 20<<20))
+	ok(t, errors.Join(err, z.Close()))
+	var small bytes.Buffer
+	z = gzip.NewWriter(&small)
+	_, err = z.Write([]byte(`{"Namespace":"Shop"}`))
+	ok(t, errors.Join(err, z.Close()))
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+	}{"plain": {"{}", http.StatusBadRequest}, "a bomb": {bomb.String(), http.StatusRequestEntityTooLarge}, "cut off": {small.String()[:12], http.StatusBadRequest}, "fine": {small.String(), http.StatusOK}} {
+		if status, body := d.post(t, "monitoring", "GraniteServiceVersion20100801.ListMetrics", tc.body, "Content-Encoding", "gzip"); status != tc.status {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
 	}
 }
 

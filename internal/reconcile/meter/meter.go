@@ -61,6 +61,8 @@ const (
 	Every = 15 * time.Second
 	// fresh is how old a measurement may be for who wants to read.
 	fresh = 500 * time.Millisecond
+	// patience is how long edge, instances and database may take together; others wait meanwhile.
+	patience = 5 * time.Second
 	// maxPending is how many entries wait for a database that does not take them; older ones are dropped then.
 	maxPending = 10_000
 )
@@ -126,6 +128,8 @@ func (m *Meter) Catch(ctx context.Context) error { return m.measure(ctx, true, f
 func (m *Meter) measure(ctx context.Context, write bool, age time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	now := m.conf.Now().UTC()
 	if age == 0 || now.Sub(m.last) >= age || now.Before(m.last) {
 		if err := m.take(ctx, now); err != nil {
@@ -145,6 +149,7 @@ func (m *Meter) take(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if len(services) == 0 {
+		m.forget(nil, edge.Status{})
 		m.last = now
 		return nil
 	}
