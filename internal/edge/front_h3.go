@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -34,7 +36,12 @@ func newFront3(s *Server, elder quicHome) (*front3, error) {
 		return f, fmt.Errorf("edge: HTTP3 is a %T; it has to be a UDP socket", s.cfg.HTTP3)
 	}
 	l := &s.limits
-	f.server = &http3.Server{Handler: f, MaxHeaderBytes: l.HeadBytes, IdleTimeout: l.ClientIdle, Logger: s.cfg.Log}
+	f.server = &http3.Server{
+		Handler: f, MaxHeaderBytes: l.HeadBytes, IdleTimeout: l.ClientIdle, Logger: s.cfg.Log,
+		ConnContext: func(ctx context.Context, _ *quic.Conn) context.Context {
+			return context.WithValue(ctx, http.ServerContextKey, s.std.server) // else httputil ends what broke off as if it were complete
+		},
+	}
 	var err error
 	if f.keys, err = loadQUICKeys(s.cfg.StateDir); err != nil {
 		return f, err
@@ -63,7 +70,24 @@ func (f *front3) listen() (*quic.Transport, *quic.EarlyListener, error) {
 func (f *front3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.busy.Add(1)
 	defer f.busy.Add(-1)
+	f.settleBody(w, r)
 	f.edge.std.ServeHTTP(w, r)
+}
+
+// settleBody finds out whether there is a body where there usually is none: unlike those of the other protocols, the head of HTTP/3 does not
+// tell, and a request with a body is not sent again.
+func (f *front3) settleBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength >= 0 || !idempotent(r.Method) || r.Method == http.MethodPut {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(f.edge.limits.BodyRead))
+	first := make([]byte, 1)
+	n, err := r.Body.Read(first)
+	if n == 0 && err == io.EOF {
+		r.Body, r.ContentLength = http.NoBody, 0
+		return
+	}
+	r.Body = &rejoined{Reader: io.MultiReader(bytes.NewReader(first[:n]), r.Body), Closer: r.Body}
 }
 
 // run serves from when the elder edge leaves the socket until draining has ended.

@@ -176,7 +176,7 @@ func (f *stdFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer until.end()
 	rec := &recorder{ResponseWriter: w, deadlines: until, stall: f.edge.limits.ClientStall, noInterim: !r.ProtoAtLeast(1, 1)}
 	x := &exchange{id: requestID(r.Header.Get("X-Request-Id")), until: until}
-	x.body = &countedBody{ReadCloser: r.Body, deadlines: until, limits: &f.edge.limits}
+	x.body = &countedBody{ReadCloser: &trailing{r.Body, &r.Trailer}, deadlines: until, limits: &f.edge.limits}
 	defer func() {
 		// The proxy panics to cut a connection whose answer has begun; that request is counted like every other.
 		f.edge.finish(x, r, rec, start)
@@ -318,10 +318,16 @@ func rewrite(pr *httputil.ProxyRequest) {
 // not bound by the request's time.
 func (f *stdFront) modifyResponse(resp *http.Response) error {
 	x := exchangeOf(resp.Request.Context())
+	if !validAnswer(resp) {
+		return failBadAnswer
+	}
 	x.status = resp.StatusCode
 	x.body.ease()
 	x.stickStd(resp.Header, resp.Request)
 	if resp.StatusCode != http.StatusSwitchingProtocols {
+		if resp.ContentLength < 0 {
+			resp.Body = &trailing{resp.Body, &resp.Trailer}
+		}
 		f.streamBody(resp, x)
 		return nil
 	}
@@ -330,6 +336,18 @@ func (f *stdFront) modifyResponse(resp *http.Response) error {
 		resp.Body = f.edge.openTunnel(conn, x)
 	}
 	return nil
+}
+
+// validAnswer refuses what net/http takes from an instance and nobody else has to.
+func validAnswer(resp *http.Response) bool {
+	for name := range resp.Header {
+		for i := range len(name) {
+			if class[name[i]]&token == 0 {
+				return false
+			}
+		}
+	}
+	return resp.StatusCode >= 100
 }
 
 // RoundTrip sends the request to the claimed instance, and once to another one when the first broke before it answered and

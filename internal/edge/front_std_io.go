@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,6 +36,24 @@ func (d *deadlines) end() {
 	d.mu.Lock()
 	d.over = true
 	d.mu.Unlock()
+}
+
+// trailing is a body behind which no field comes that may not.
+type trailing struct {
+	io.ReadCloser
+	trailer *http.Header
+}
+
+func (b *trailing) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		for name := range *b.trailer {
+			if forbiddenTrailer([]byte(strings.ToLower(name))) {
+				delete(*b.trailer, name)
+			}
+		}
+	}
+	return n, err
 }
 
 // countedBody tells whether and how much was read of a request's body: what was read cannot be sent again. It comes at a pace.
