@@ -79,7 +79,7 @@ func (g Grant) same(other Grant) bool {
 }
 
 // CreateGrant adds a grant to a key. One that has a name and is there already is returned as it is. It fails with CodeNotFound,
-// CodeDisabled, CodeInvalidState, CodeValidation or CodeLimitExceeded.
+// CodeDisabled, CodeInvalidState, CodeValidation, CodeLimitExceeded or, on managed keys, apprunner.CodeAccessDenied.
 func (k *Keys) CreateGrant(ctx context.Context, sc apprunner.Scope, keyID string, g Grant) (out Grant, err error) {
 	err = k.db.Update(ctx, func(tx *store.Tx) error { out, err = k.GrantIn(tx, sc, keyID, g); return err })
 	return out, err
@@ -95,6 +95,9 @@ func (k *Keys) GrantIn(tx *store.Tx, sc apprunner.Scope, keyID string, g Grant) 
 	key, err := findByID(tx, sc, keyID)
 	if err == nil {
 		err = key.usable()
+	}
+	if err == nil && key.Managed {
+		err = apprunner.Errorf(apprunner.CodeAccessDenied, "%s is a managed key, which takes no grants.", key.ARN())
 	}
 	if err != nil {
 		return Grant{}, err

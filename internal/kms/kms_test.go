@@ -155,6 +155,8 @@ func TestManagedKeysAreMadeWhenFirstUsedAndCannotBeChanged(t *testing.T) {
 		wantCode(t, k.Enable(t.Context(), here, first.KeyARN, false), apprunner.CodeAccessDenied)
 		_, err = k.ScheduleDeletion(t.Context(), here, first.KeyARN, 7)
 		wantCode(t, err, apprunner.CodeAccessDenied)
+		_, err = k.CreateGrant(t.Context(), here, first.KeyARN, kms.Grant{Grantee: "apprunner.amazonaws.com", Operations: []string{"Decrypt"}})
+		wantCode(t, err, apprunner.CodeAccessDenied)
 	}
 	_, err = k.Describe(t.Context(), here, "alias/aws/s3")
 	wantCode(t, err, kms.CodeNotFound)

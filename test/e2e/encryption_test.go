@@ -116,6 +116,16 @@ func TestCopiesAreEncrypted(t *testing.T) {
 	}
 	pulled.Says(t, "/", "hello v1")
 	keyIsNeeded(t, h, own, key)
+	grants := func() string {
+		return strings.TrimSpace(cli(t, h, "kms", "list-grants", "--key-id", key, "--query", "length(Grants)"))
+	}
+	if n := grants(); n != "2" {
+		t.Errorf("%s grants for two services", n)
+	}
+	h.Remove(t, pulled.ARN())
+	if n := grants(); n != "1" {
+		t.Errorf("%s grants when one of the two services is deleted", n)
+	}
 }
 
 // keyIsNeeded: with its key disabled a service goes on, but is not started again.
@@ -164,6 +174,7 @@ func TestKeysThatCannotEncryptAService(t *testing.T) {
 	at := strings.LastIndexByte(key, '/') + 1
 	refused(key[:at]+"00000000-0000-4000-8000-000000000000", "does not exist")
 	refused(strings.Replace(key, "us-east-1", "eu-west-1", 1), "another region")
+	refused(h.AWSText(t, "KeyMetadata.Arn", "kms", "describe-key", "--key-id", "alias/aws/ssm"), "managed key")
 	cli(t, h, "kms", "disable-key", "--key-id", key)
 	refused(key, "is disabled")
 	cli(t, h, "kms", "enable-key", "--key-id", key)
