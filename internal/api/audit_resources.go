@@ -26,6 +26,7 @@ var resourceMembers = map[string]string{
 	"wafv2/webACLArn": "AWS::WAFv2::WebACL", "cloudtrail/trailARN": "AWS::CloudTrail::Trail", "cloudtrail/trailName": "AWS::CloudTrail::Trail",
 	"acm/certificateArn": "AWS::ACM::Certificate", "events/ruleArn": "AWS::Events::Rule", "events/rule": "AWS::Events::Rule", "events/name": "AWS::Events::Rule",
 	"kms/keyId": "AWS::KMS::Key", "kms/targetKeyId": "AWS::KMS::Key", "kms/sourceKeyId": "AWS::KMS::Key", "kms/destinationKeyId": "AWS::KMS::Key", "kms/aliasName": "AWS::KMS::Alias",
+	"secretsmanager/secretId": "AWS::SecretsManager::Secret", "secretsmanager/name": "AWS::SecretsManager::Secret", "ssm/name": "AWS::SSM::Parameter",
 	"monitoring/alarmName": "AWS::CloudWatch::Alarm", "monitoring/dashboardName": "AWS::CloudWatch::Dashboard",
 	"ec2/vpcId": "AWS::EC2::VPC", "ec2/subnetId": "AWS::EC2::Subnet", "ec2/groupId": "AWS::EC2::SecurityGroup", "ec2/vpcEndpointId": "AWS::EC2::VPCEndpoint",
 	"ec2/routeTableId": "AWS::EC2::RouteTable", "ec2/internetGatewayId": "AWS::EC2::InternetGateway", "ec2/natGatewayId": "AWS::EC2::NatGateway",

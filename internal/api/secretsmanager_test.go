@@ -63,6 +63,7 @@ func (h *hiddenThings) ask(t *testing.T, service, operation, input string) (out 
 
 // TestSecretsByTheCLI: the stock CLI makes, reads, changes, lists, deletes and restores a secret.
 func TestSecretsByTheCLI(t *testing.T) {
+	t.Parallel()
 	h := newHiddenThings(t)
 	var made struct{ ARN, Name, VersionId string }
 	h.awsJSON(t, &made, "secretsmanager", "create-secret", "--name", "prod/db", "--description", "the database", "--secret-string", `{"user":"jo","password":"first"}`, "--tags", "Key=team,Value=a")

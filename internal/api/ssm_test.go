@@ -10,6 +10,7 @@ import (
 
 // TestParametersByTheCLI: the stock CLI writes, reads, labels, lists and deletes parameters.
 func TestParametersByTheCLI(t *testing.T) {
+	t.Parallel()
 	h := newHiddenThings(t)
 	h.awsJSON(t, nil, "ssm", "put-parameter", "--name", "/app/db/password", "--type", "SecureString", "--value", "first", "--description", "of the database", "--tags", "Key=team,Value=a")
 	h.awsJSON(t, nil, "ssm", "put-parameter", "--name", "/app/db/password", "--value", "second", "--overwrite")

@@ -159,6 +159,9 @@ func TestRefusedSettings(t *testing.T) {
 		"secrets, no role": {with(func(s *apprunner.ServicePatch) {
 			s.Source.Code.Configuration.Values.Secrets = map[string]string{"S": "name"}
 		}), "instanceRoleArn"},
+		"a secret in the place of its reference": {with(func(s *apprunner.ServicePatch) {
+			s.Source.Code.Configuration.Values.Secrets = map[string]string{"S": "not a reference"}
+		}), "runtimeEnvironmentSecrets holds for S a reference that is neither an ARN nor a parameter name"},
 		"tracing ARN, off": {with(func(s *apprunner.ServicePatch) {
 			s.Observability = &apprunner.ObservabilityPatch{Enabled: p(false), ARN: p("arn:x")}
 		}), "observabilityEnabled"},

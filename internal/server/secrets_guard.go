@@ -73,13 +73,16 @@ func readingKeys(a runtimeenv.Access) map[string][]string {
 // Note keeps the record of a read.
 func (r instanceRoles) Note(ctx context.Context, who runtimeenv.Service, a runtimeenv.Access, failed error) {
 	service, name, _ := strings.Cut(a.Action, ":")
-	member := map[string]string{"secretsmanager": "secretId", "ssm": "names"}[service]
+	member, kind := "secretId", "AWS::SecretsManager::Secret"
+	if service == "ssm" {
+		member, kind = "name", "AWS::SSM::Parameter"
+	}
 	now := time.Now().UTC()
 	rec := observe.AuditRecord{
 		EventVersion: "1.08", Time: now, EventTime: now.Format(time.RFC3339), EventSource: service + ".amazonaws.com", EventName: name, AWSRegion: who.Region,
 		SourceIPAddress: servicesPrincipal, UserAgent: servicesPrincipal, RequestID: apprunner.NewUUID(), EventID: apprunner.NewUUID(), ReadOnly: true,
 		EventType: "AwsApiCall", ManagementEvent: true, EventCategory: "Management", RecipientAccountID: who.Account,
-		RequestParameters: map[string]any{member: a.Resource}, Resources: []observe.AuditResource{{Type: "AWS::AppRunner::Service", Name: who.ARN}},
+		RequestParameters: map[string]any{member: a.Resource}, Resources: []observe.AuditResource{{Type: kind, Name: a.Resource}, {Type: "AWS::AppRunner::Service", Name: who.ARN}},
 		UserIdentity: observe.AuditIdentity{Type: string(iam.TypeAssumedRole), ARN: who.RoleARN, AccountID: who.Account, InvokedBy: servicesPrincipal},
 	}
 	if p, err := r.session(ctx, who); err == nil {

@@ -114,7 +114,7 @@ func TestRuntimeSecrets(t *testing.T) {
 	var records struct {
 		Events []struct{ CloudTrailEvent string }
 	}
-	h.must(t, &records, "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=EventName,AttributeValue=GetSecretValue")
+	h.must(t, &records, "cloudtrail", "lookup-events", "--lookup-attributes", "AttributeKey=ResourceName,AttributeValue="+made.ARN)
 	read := false
 	for _, r := range records.Events {
 		read = read || strings.Contains(r.CloudTrailEvent, `"invokedBy":"apprunner.amazonaws.com"`) && strings.Contains(r.CloudTrailEvent, "assumed-role/story-secrets/") && strings.Contains(r.CloudTrailEvent, made.ARN)
