@@ -107,11 +107,29 @@ await story(async (page) => {
   await until('responses on the dashboard', () => sums(twice), [4, 2, 1], refresh);
   await usable(page, 'dashboard');
   await page.getByRole('button', { name: 'Edit source' }).click();
+  const kept = JSON.parse(await dialog.getByLabel('Source', { exact: true }).inputValue());
   await dialog.getByLabel('Source', { exact: true }).fill('{');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.getByText(/The dashboard is not JSON/).waitFor();
   await usable(page, 'source');
-  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.getByLabel('Source', { exact: true }).fill(JSON.stringify({
+    widgets: [
+      { type: 'text', properties: { markdown: 'What the shop does' } },
+      { type: 'metric', x: 6, properties: { title: 'All of it', view: 'singleValue', stat: 'Sum', metrics: [['AWS/AppRunner', 'Requests', 'ServiceName', told.service, 'ServiceID', told.arn.split('/').pop()]] } },
+      { type: 'alarm', x: 12, properties: { title: 'Alarms', alarms: [] } },
+      ...kept.widgets.map((widget) => ({ ...widget, y: widget.y + 6 })),
+    ],
+  }));
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('What the shop does').waitFor();
+  await page.getByText('Widgets of the type "alarm" are not shown here.').waitFor();
+  await page.getByRole('heading', { name: 'All of it', level: 2 }).waitFor();
+  await page.getByText(/^\d$/).first().waitFor(); // the requests of the newest minute, whichever that is
+  await usable(page, 'widgets');
+  for (const widget of ['Text', 'All of it', 'Alarms']) {
+    await page.getByRole('button', { name: `Remove ${widget}`, exact: true }).click();
+    await page.getByRole('heading', { name: widget, level: 2, exact: true }).waitFor({ state: 'hidden' });
+  }
 
   // The list of dashboards: one more, and away with it.
   await page.getByRole('link', { name: 'Dashboards' }).first().click();

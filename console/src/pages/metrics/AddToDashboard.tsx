@@ -2,6 +2,7 @@ import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import Select from '@cloudscape-design/components/select';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useState } from 'react';
 
 import { Dialog } from '../../parts/Dialog';
@@ -10,15 +11,23 @@ import { useSession } from '../../session/session';
 import { useFlash } from '../../shell/flash';
 import { checkName, withGraphs } from '../dashboards/body';
 import { useChange, useDashboards } from '../dashboards/queries';
-import { loading } from '../networking/NetworkFields';
 import type { Graph } from './graph';
 
-/** Puts graphs on a dashboard that is there, or on a new one. */
-export function AddToDashboard({ graphs, close }: { graphs: readonly Graph[]; close: () => void }) {
+interface Props {
+  graphs: readonly Graph[];
+  close: () => void;
+}
+
+/** Puts graphs on a dashboard that is there, or on a new one. Without knowing which there are, one could be overwritten. */
+export function AddToDashboard(props: Props) {
+  const { data, error } = useDashboards();
+  if (data) return <Adding {...props} names={data.map((d) => d.DashboardName ?? '')} />;
+  return <Dialog header="Add to dashboard" dismiss={props.close} error={error}>{!error && <StatusIndicator type="loading">Loading</StatusIndicator>}</Dialog>;
+}
+
+function Adding({ graphs, close, names }: Props & { names: readonly string[] }) {
   const { region } = useSession();
   const flash = useFlash();
-  const dashboards = useDashboards();
-  const names = (dashboards.data ?? []).map((d) => d.DashboardName ?? '');
   const [wish, setWish] = useState<'there' | 'new'>();
   const [name, setName] = useState('');
   const [tried, setTried] = useState(false);
@@ -34,7 +43,7 @@ export function AddToDashboard({ graphs, close }: { graphs: readonly Graph[]; cl
     if (!fault) mutate({ name, anew: isNew, to: (body) => withGraphs(body, graphs, region) });
   };
   return (
-    <Dialog header="Add to dashboard" submitText="Add to dashboard" submit={submit} dismiss={close} busy={isPending || dashboards.isPending} error={error ?? dashboards.error}>
+    <Dialog header="Add to dashboard" submitText="Add to dashboard" submit={submit} dismiss={close} busy={isPending} error={error}>
       <FormField label="Dashboard">
         <RadioGroup
           value={isNew ? 'new' : 'there'}
@@ -50,7 +59,7 @@ export function AddToDashboard({ graphs, close }: { graphs: readonly Graph[]; cl
         <FormField label="Dashboard name" errorText={tried && fault}>
           <Select
             options={names.map((value) => ({ value }))} selectedOption={name === '' ? null : { value: name }} placeholder="Choose a dashboard" filteringType="auto" filteringAriaLabel="Find"
-            {...loading(dashboards)} onChange={({ detail }) => { setName(detail.selectedOption.value ?? ''); }}
+            onChange={({ detail }) => { setName(detail.selectedOption.value ?? ''); }}
           />
         </FormField>
       )}

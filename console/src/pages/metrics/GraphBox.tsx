@@ -2,7 +2,7 @@ import ButtonDropdown, { type ButtonDropdownProps } from '@cloudscape-design/com
 import Box from '@cloudscape-design/components/box';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
-import Spinner from '@cloudscape-design/components/spinner';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useMemo, useState } from 'react';
 
 import { Chart } from './Chart';
@@ -51,7 +51,7 @@ export function GraphBox({ graph, figures, actions, height = 200 }: Props) {
         </Header>
       }
     >
-      {figures ? <Content graph={graph} figures={figures} asTable={asTable} height={height} /> : <Box textAlign="center" padding="xxl"><Spinner size="large" /></Box>}
+      {figures ? <Content graph={graph} figures={figures} asTable={asTable} height={height} /> : <Box textAlign="center" padding="xxl"><StatusIndicator type="loading">Loading</StatusIndicator></Box>}
     </Container>
   );
 }

@@ -7,7 +7,7 @@ import { checkRange, type Duration, durations, type Range } from './window';
 /** Chooses the time that graphs show: so long until now, or one of a person's own. */
 export function RangeChoice({ range, change }: { range: Range; change: (range: Range) => void }) {
   return (
-    <SpaceBetween direction="horizontal" size="xs">
+    <SpaceBetween direction="horizontal" size="xs" alignItems="end">
       <SegmentedControl
         label="Time" selectedId={'last' in range ? range.last : null} options={durations.map((id) => ({ id, text: id }))}
         onChange={({ detail }) => { change({ last: detail.selectedId as Duration }); }}
@@ -23,7 +23,8 @@ function OwnRange({ range, change }: { range: Range; change: (range: Range) => v
     : { type: 'absolute', startDate: new Date(range.from).toISOString(), endDate: new Date(range.to).toISOString() };
   return (
     <DateRangePicker
-      value={value} relativeOptions={[]} rangeSelectorMode="absolute-only" isValidRange={check} showClearButton={false} ariaLabel="Custom time" placeholder="Custom"
+      value={value} relativeOptions={[]} rangeSelectorMode="absolute-only" absoluteFormat="slashed" hideTimeOffset isValidRange={check} showClearButton={false}
+      ariaLabel="Custom time" placeholder="Custom"
       onChange={({ detail }) => { if (detail.value?.type === 'absolute') change({ from: Date.parse(detail.value.startDate), to: Date.parse(detail.value.endDate) }); }}
     />
   );
