@@ -61,7 +61,8 @@ func query(sql string) string {
 	return message("", "\x00\x03\x00\x00user\x00postgres\x00database\x00postgres\x00\x00") + message("Q", sql+"\x00")
 }
 
-// An application asks a real PostgreSQL in a VPC, and two installations with the same addresses beside each other have nothing in common.
+// An application asks a real PostgreSQL in a VPC, also after an upgrade, and two installations with the same addresses beside each other have
+// nothing in common.
 //
 // checklist: 237
 func TestVPCEgressToPostgreSQL(t *testing.T) {
@@ -75,12 +76,20 @@ func TestVPCEgressToPostgreSQL(t *testing.T) {
 	}
 	c, s := begin("first")
 	c.Inside(t, c.database, []string{c.serverSide}, postgres(t)...)
-	eventually(t, "the database answers", func() bool {
+	answers := func() bool {
 		status, body, err := request(t, s, "POST", "/exchange?address=10.60.9.5:5432", query("select 6 * 7, inet_client_addr()"))
 		return err == nil && status == 200 && strings.Contains(body, "42") && strings.Contains(body, "10.60.")
-	})
+	}
+	eventually(t, "the database answers", answers)
 	_, other := begin("second")
 	getsThrough(t, other, "second")
 	getsThrough(t, s, "first")
 	dials(t, other, "the other installation's database", "10.60.9.5:5432", false)
+	before := s.Instances(t, "active")
+	if out, err := c.Slipway("upgrade", "--data-dir", c.Dir, "--binary", copied(t)); err != nil {
+		t.Fatal(err, out)
+	}
+	if !answers() || !slices.Equal(s.Instances(t, "active"), before) {
+		t.Error("after an upgrade the database does not answer, or other instances ask")
+	}
 }
