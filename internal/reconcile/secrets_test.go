@@ -231,6 +231,7 @@ func TestSecretsSurviveACrash(t *testing.T) {
 	<-died
 	w.vault.put(t, "db", "second")
 	check(t, w.machine.Driver().Sweep(t.Context(), nil)) // the machine went down too
+	w.untilRead()
 	w.halt()
 	w.run(nil)
 	s, op := w.await(s.ARN())
@@ -238,6 +239,22 @@ func TestSecretsSurviveACrash(t *testing.T) {
 		t.Fatalf("%s: %s", s.Status, op.Failure)
 	}
 	w.has(s, "PASSWORD", "first")
+}
+
+// untilRead waits until nothing is kept of instances that were stopped: what they said is read. Until then a driver starts none of the same
+// id.
+func (w *world) untilRead() {
+	w.t.Helper()
+	for patience := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		list, err := w.machine.Driver().Unread(w.t.Context())
+		check(w.t, err)
+		if len(list) == 0 {
+			return
+		}
+		if time.Now().After(patience) {
+			w.t.Fatalf("nobody reads what %v said", list)
+		}
+	}
 }
 
 // TestEnvironmentTooLarge: what no process can be started with fails with its size.
