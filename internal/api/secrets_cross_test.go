@@ -19,13 +19,13 @@ func (x *crossing) newHidden(t *testing.T, c *api.Config, db *store.DB, tokens *
 	ok(t, err)
 	key, err := keys.Create(ctx, scope, kms.New{})
 	ok(t, err)
-	vault, tags := kms.Vault{Keys: keys}, map[string]string{"note": secretOfA}
-	secrets, err := secret.Open(ctx, secret.Config{DB: db, Keys: vault})
+	sealer, tags := kms.Sealer{Keys: keys}, map[string]string{"note": secretOfA}
+	secrets, err := secret.Open(ctx, secret.Config{DB: db, Keys: sealer})
 	ok(t, err)
 	_, err = secrets.Create(ctx, secret.Secret{Scope: scope, Name: "victim", Description: secretOfA, KeyID: key.ARN(), Tags: tags},
 		&secret.NewVersion{ID: victimVersion, Value: secret.Text(secretOfA)})
 	ok(t, err)
-	parameters, err := parameter.Open(ctx, parameter.Config{DB: db, Keys: vault})
+	parameters, err := parameter.Open(ctx, parameter.Config{DB: db, Keys: sealer})
 	ok(t, err)
 	_, err = parameters.Put(ctx, scope, parameter.New{Name: "/path/victim", Type: parameter.SecureString, KeyID: key.ARN(), Value: secretOfA, Description: new(secretOfA), Tags: tags})
 	ok(t, err)

@@ -35,9 +35,9 @@ func newHiddenThings(t *testing.T) *hiddenThings {
 	h.door = newDoor(t, func(c *api.Config) {
 		tokens, err := api.NewTokens([]byte("0123456789abcdef"))
 		ok(t, err)
-		manager, err := secret.Open(t.Context(), secret.Config{DB: db, Keys: kms.Vault{Keys: h.keys}})
+		manager, err := secret.Open(t.Context(), secret.Config{DB: db, Keys: kms.Sealer{Keys: h.keys}})
 		ok(t, err)
-		store, err := parameter.Open(t.Context(), parameter.Config{DB: db, Keys: kms.Vault{Keys: h.keys}})
+		store, err := parameter.Open(t.Context(), parameter.Config{DB: db, Keys: kms.Sealer{Keys: h.keys}})
 		ok(t, err)
 		secrets, err := api.NewSecrets(api.SecretsConfig{Secrets: manager, Keys: h.keys, Rights: c.Identities, Tokens: tokens})
 		ok(t, err)

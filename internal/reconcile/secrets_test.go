@@ -30,11 +30,11 @@ func openVault(t *testing.T, db *store.DB) *vault {
 	v := &vault{}
 	keys, err := kms.Open(t.Context(), kms.Config{DB: db, Root: make([]byte, 32), Now: time.Now})
 	check(t, err)
-	v.secrets, err = secret.Open(t.Context(), secret.Config{DB: db, Keys: kms.Vault{Keys: keys}})
+	v.secrets, err = secret.Open(t.Context(), secret.Config{DB: db, Keys: kms.Sealer{Keys: keys}})
 	check(t, err)
-	v.parameters, err = parameter.Open(t.Context(), parameter.Config{DB: db, Keys: kms.Vault{Keys: keys}})
+	v.parameters, err = parameter.Open(t.Context(), parameter.Config{DB: db, Keys: kms.Sealer{Keys: keys}})
 	check(t, err)
-	v.environment, err = runtimeenv.Open(t.Context(), runtimeenv.Config{DB: db, Keys: kms.Vault{Keys: keys}, Secrets: v.secrets, Parameters: v.parameters, Guard: v})
+	v.environment, err = runtimeenv.Open(t.Context(), runtimeenv.Config{DB: db, Keys: kms.Sealer{Keys: keys}, Secrets: v.secrets, Parameters: v.parameters, Guard: v})
 	check(t, err)
 	return v
 }

@@ -34,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { w.db.Close() })
 	w.keys, err = kms.Open(t.Context(), kms.Config{DB: w.db, Root: make([]byte, 32), Now: clock})
 	check(t, err)
-	w.Secrets, err = secret.Open(t.Context(), secret.Config{DB: w.db, Keys: kms.Vault{Keys: w.keys}, Now: clock})
+	w.Secrets, err = secret.Open(t.Context(), secret.Config{DB: w.db, Keys: kms.Sealer{Keys: w.keys}, Now: clock})
 	check(t, err)
 	return w
 }

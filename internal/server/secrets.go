@@ -14,8 +14,8 @@ import (
 // openSecrets opens what is behind Secrets Manager and the Parameter Store.
 func (s *System) openSecrets(ctx context.Context) error {
 	var err1, err2 error
-	s.secrets, err1 = secret.Open(ctx, secret.Config{DB: s.db, Keys: kms.Vault{Keys: s.keys}})
-	s.parameters, err2 = parameter.Open(ctx, parameter.Config{DB: s.db, Keys: kms.Vault{Keys: s.keys}})
+	s.secrets, err1 = secret.Open(ctx, secret.Config{DB: s.db, Keys: kms.Sealer{Keys: s.keys}})
+	s.parameters, err2 = parameter.Open(ctx, parameter.Config{DB: s.db, Keys: kms.Sealer{Keys: s.keys}})
 	return errors.Join(err1, err2)
 }
 
@@ -29,7 +29,7 @@ func (s *System) secretServices(tokens *api.Tokens) ([]*api.Service, error) {
 // openEnvironment opens what reads the secret variables of services.
 func (s *System) openEnvironment(ctx context.Context) (err error) {
 	s.environment, err = runtimeenv.Open(ctx, runtimeenv.Config{
-		DB: s.db, Keys: kms.Vault{Keys: s.keys}, Secrets: s.secrets, Parameters: s.parameters, Guard: instanceRoles{s},
+		DB: s.db, Keys: kms.Sealer{Keys: s.keys}, Secrets: s.secrets, Parameters: s.parameters, Guard: instanceRoles{s},
 	})
 	return err
 }
