@@ -80,7 +80,7 @@ func TestEventsOutliveTheTimeOfRequests(t *testing.T) {
 }
 
 func TestEventsEndWithTheirInstance(t *testing.T) {
-	allFronts(t, func(c *Config) { c.Limits.TunnelDrain = 100 * time.Millisecond }, func(t *testing.T, h *house, c *http.Client) {
+	allFronts(t, func(c *Config) { c.Limits.TunnelDrain = 500 * time.Millisecond }, func(t *testing.T, h *house, c *http.Client) {
 		handler, tell := eventApp(t)
 		i1 := target("i1", app(t, handler), Active)
 		h.publish(nil, i1)

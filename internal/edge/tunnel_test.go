@@ -25,7 +25,7 @@ func upgraded(t *testing.T, h *house) (net.Conn, *bufio.Reader) {
 }
 
 func TestTunnelEndsWhenItsInstanceHasDrained(t *testing.T) {
-	h := newHouse(t, func(c *Config) { c.Limits.TunnelDrain = 100 * time.Millisecond })
+	h := newHouse(t, func(c *Config) { c.Limits.TunnelDrain = 500 * time.Millisecond })
 	echo := Target{InstanceID: "i1", Address: echoApp(t), Phase: Active}
 	h.publish(nil, echo)
 	conn, r := upgraded(t, h)
