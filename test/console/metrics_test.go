@@ -25,7 +25,7 @@ func TestMetricsAreDrawn(t *testing.T) {
 			ok(t, err)
 		}
 	}
-	play(t, h, "metrics", user(t, h, "mia", mayAll), map[string]any{"service": "drawn", "arn": s.ARN(), "dashboard": "kept"})
+	play(t, h, "metrics", user(t, h, "gwen", mayAll), map[string]any{"service": "drawn", "arn": s.ARN(), "dashboard": "kept"})
 
 	cw := cloudwatch.NewFromConfig(config(h, "us-east-1"))
 	kept, err := cw.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("kept")})
