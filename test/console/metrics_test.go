@@ -12,23 +12,40 @@ import (
 	"slipway.dev/slipway/test/rig"
 )
 
-// What a service does is drawn, for as long a time as somebody chooses, as graphs and as tables; graphs are kept on dashboards.
-//
-// checklist: 159
-func TestMetricsAreDrawn(t *testing.T) {
-	t.Parallel()
-	h := theHouse(t)
-	s := h.Create(t, "drawn", rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
+// asked makes a service that has answered 4 requests, refused 2 and failed at one.
+func asked(t *testing.T, h *rig.House, name string) rig.Service {
+	t.Helper()
+	s := h.Create(t, name, rig.ImageSource("app", "v1", nil), types.ServiceStatusRunning, rig.Small)
 	for path, times := range map[string]int{"/": 4, "/status?code=404": 2, "/status?code=503": 1} {
 		for range times {
 			_, _, err := s.Get(path)
 			ok(t, err)
 		}
 	}
-	play(t, h, "metrics", user(t, h, "gwen", mayAll), map[string]any{"service": "drawn", "arn": s.ARN(), "dashboard": "kept"})
+	return s
+}
+
+// What a service does is drawn, for as long a time as somebody chooses, as graphs and as tables.
+//
+// checklist: 159
+func TestMetricsAreDrawn(t *testing.T) {
+	t.Parallel()
+	h := theHouse(t)
+	s := asked(t, h, "drawn")
+	play(t, h, "metrics", user(t, h, "gwen", mayAll), map[string]any{"arn": s.ARN()})
+}
+
+// Graphs are kept on dashboards, which are those of the CloudWatch API.
+//
+// checklist: 159
+func TestGraphsAreKeptOnDashboards(t *testing.T) {
+	t.Parallel()
+	h := theHouse(t)
+	s := asked(t, h, "kept")
+	play(t, h, "dashboards", user(t, h, "nina", mayAll), map[string]any{"service": "kept", "arn": s.ARN(), "dashboard": "wall"})
 
 	cw := cloudwatch.NewFromConfig(config(h, "us-east-1"))
-	kept, err := cw.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("kept")})
+	kept, err := cw.GetDashboard(t.Context(), &cloudwatch.GetDashboardInput{DashboardName: aws.String("wall")})
 	ok(t, err)
 	var body struct {
 		Widgets []struct {
@@ -44,8 +61,8 @@ func TestMetricsAreDrawn(t *testing.T) {
 		t.Fatalf("the dashboard has %d widgets, want one of each graph: %s", len(body.Widgets), *kept.DashboardBody)
 	}
 	w := body.Widgets[0]
-	if w.Type != "metric" || w.Properties.Title != "drawn: Responses by status" || w.Properties.Region != "us-east-1" || len(w.Properties.Metrics) != 3 {
-		t.Errorf("the first widget is %+v, want the responses of drawn", w)
+	if w.Type != "metric" || w.Properties.Title != "kept: Responses by status" || w.Properties.Region != "us-east-1" || len(w.Properties.Metrics) != 3 {
+		t.Errorf("the first widget is %+v, want the responses of kept", w)
 	}
 }
 
