@@ -216,14 +216,3 @@ func removeOthers(dir string, names map[string]bool) error {
 	}
 	return err
 }
-
-// RemoveUnpacked removes the unpacked layers of a store that nobody has open, when no instance runs any more. They are made again from the
-// blobs, which are encrypted, when they are wanted.
-func RemoveUnpacked(dir string) error {
-	for _, sub := range []string{"layers", "tmp"} {
-		if err := os.RemoveAll(filepath.Join(dir, sub)); err != nil {
-			return fmt.Errorf("remove unpacked images: %w", err)
-		}
-	}
-	return nil
-}

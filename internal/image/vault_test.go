@@ -83,7 +83,7 @@ func TestContentIsEncryptedOnDisk(t *testing.T) {
 	if err := w.Pin(t.Context(), "service", img.Digest); err != nil {
 		t.Fatal(err)
 	}
-	if err := image.RemoveUnpacked(w.dir); err != nil {
+	if err := os.RemoveAll(filepath.Join(w.dir, "layers")); err != nil {
 		t.Fatal(err)
 	}
 	if names := found(t, filepath.Dir(w.dir), marker); len(names) > 0 {
@@ -116,7 +116,7 @@ func TestSealedImageNeedsItsOwnKey(t *testing.T) {
 	if blobs, layers := w.onDisk(t); blobs != 0 || layers != 1 {
 		t.Errorf("%d blobs beside the vault, %d unpacked layers", blobs, layers)
 	}
-	if err := image.RemoveUnpacked(w.dir); err != nil {
+	if err := os.RemoveAll(filepath.Join(w.dir, "layers")); err != nil {
 		t.Fatal(err)
 	}
 	if names := found(t, filepath.Dir(w.dir), marker); len(names) > 0 {
@@ -172,7 +172,7 @@ func TestOldContentIsEncryptedAtTheNextStart(t *testing.T) {
 	}
 	cancel()
 	<-ran
-	if err := image.RemoveUnpacked(w.dir); err != nil {
+	if err := os.RemoveAll(filepath.Join(w.dir, "layers")); err != nil {
 		t.Fatal(err)
 	}
 	w.open(t)

@@ -163,9 +163,12 @@ func (j *job) stop(ctx context.Context) error {
 	return j.r.publish(ctx)
 }
 
-// rest leaves no working files of a service of which nothing runs: neither unpacked images nor package caches (§24).
+// rest leaves nothing unpacked of a service with a key of its own of which nothing runs (§24). Others are resumed from what is there.
 func (j *job) rest(ctx context.Context) error {
-	return errors.Join(j.r.Images.Rest(ctx, j.op.ServiceARN), j.r.Builder.RemoveCaches(ctx, j.svc.ID))
+	if j.svc.KMSKey == "" {
+		return nil
+	}
+	return j.r.Images.Rest(ctx, j.op.ServiceARN)
 }
 
 // removeVersions drops the stored images of a service that is being deleted (§10.1).

@@ -153,7 +153,7 @@ func teardown(ctx context.Context, c Config, log *slog.Logger) error {
 	if err := errors.Join(g.Wait(), host.New(c.vpcDir()).Destroy(), d.Destroy(ctx)); err != nil {
 		return err
 	}
-	return c.dropWorkingFiles()
+	return c.dropWorkingFiles(ctx)
 }
 
 func orDefault(d, def time.Duration) time.Duration {
