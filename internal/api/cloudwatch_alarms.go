@@ -86,7 +86,7 @@ func (w *cloudWatchAPI) putAlarm(ctx context.Context, c Call, in *cloudwatch.Put
 		Tags:    metricTagMap(in.Tags),
 		Condition: alarms.Condition{
 			Operator: alarms.Operator(val(in.ComparisonOperator)), Threshold: val(in.Threshold), Periods: int(val(in.EvaluationPeriods)),
-			ToAlarm: int(val(in.EvaluationPeriods)), TreatMissing: val(in.TreatMissingData),
+			ToAlarm: int(val(in.EvaluationPeriods)), TreatMissing: val(in.TreatMissingData), AllToAlarm: in.DatapointsToAlarm == nil,
 		},
 	}
 	if in.DatapointsToAlarm != nil {

@@ -24,8 +24,11 @@ func alarmOut(a alarms.Alarm) cloudwatch.MetricAlarm {
 		InsufficientDataActions: list(a.Actions[alarms.Insufficient]),
 		StateValue:              new(string(a.State)), StateReason: &a.Reason, StateReasonData: given(a.ReasonData), StateUpdatedTimestamp: &a.Updated,
 		StateTransitionedTimestamp: &a.Transitioned,
-		EvaluationPeriods:          new(int32(a.Periods)), DatapointsToAlarm: new(int32(a.ToAlarm)), Threshold: &a.Threshold, ComparisonOperator: new(string(a.Operator)),
+		EvaluationPeriods:          new(int32(a.Periods)), Threshold: &a.Threshold, ComparisonOperator: new(string(a.Operator)),
 		TreatMissingData: given(a.TreatMissing), Dimensions: []cloudwatch.Dimension{}, Metrics: []cloudwatch.MetricDataQuery{},
+	}
+	if !a.AllToAlarm { // as CloudWatch does: Terraform takes a number that nobody gave for a change
+		out.DatapointsToAlarm = new(int32(a.ToAlarm))
 	}
 	if !a.Plain {
 		out.Metrics = queriesOut(a.Queries)

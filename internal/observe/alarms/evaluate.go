@@ -46,6 +46,7 @@ type Condition struct {
 	Periods      int
 	ToAlarm      int
 	TreatMissing string // one of the ways, or "", which is missing
+	AllToAlarm   bool   `json:",omitempty"` // nobody said how many are needed, so ToAlarm is Periods
 }
 
 // reach is how many periods more than Periods are looked at, to make up for those without a value.
