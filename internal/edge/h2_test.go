@@ -508,7 +508,10 @@ func TestHold(t *testing.T) {
 
 // A client that goes on sending, with frames that straddle what it writes, is not taken for one that does not finish a frame.
 func TestHTTP2FramesMayStraddle(t *testing.T) {
-	h := newHouse(t, func(c *Config) { c.Limits.ClientStall = 200 * time.Millisecond })
+	if underRace {
+		t.Skip("too slow to go on without a pause")
+	}
+	h := newHouse(t, func(c *Config) { c.Limits.ClientStall = 500 * time.Millisecond })
 	s := app(t, func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n, err)
@@ -519,8 +522,8 @@ func TestHTTP2FramesMayStraddle(t *testing.T) {
 	frame := append(appendFrameHeader(nil, 100, http2.FrameData, 0, 1), make([]byte, 100)...)
 	c.conn.Write(frame[:50])
 	straddling := append(append([]byte(nil), frame[50:]...), frame[:50]...)
-	const frames = 60
-	for range frames - 1 { // six times as long as no frame may take
+	const frames = 120
+	for range frames - 1 { // longer than one frame may take
 		time.Sleep(20 * time.Millisecond)
 		c.conn.Write(straddling)
 	}
