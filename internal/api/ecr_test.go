@@ -187,7 +187,7 @@ func TestLoginPasswordWithTheStockCLI(t *testing.T) {
 	if !ok || len(strings.TrimSpace(out)) < 40 {
 		t.Errorf("get-login-password: %s", out)
 	}
-	out, ok = e.aws(t, "ecr", "get-lifecycle-policy", "--repository-name", "web")
+	out, ok = e.aws(t, "ecr", "get-registry-scanning-configuration")
 	if ok || !strings.Contains(out, "UnknownOperationException") || !strings.Contains(out, "not implemented here") {
 		t.Errorf("an operation that is not served: %s", out)
 	}

@@ -196,6 +196,9 @@ func TestHTTP2FrontsAgreeOnAnswers(t *testing.T) {
 			}
 			x, y := ask(a), ask(b)
 			for try := 0; x != y && try < 3; try++ {
+				if method == "POST" && x == "502" {
+					x = ask(a) // it met the end of a connection that was kept, and is not sent again
+				}
 				y = ask(b) // net/http's client takes an answer that comes with the end of its connection for a failure now and then
 			}
 			if x != y {
