@@ -46,6 +46,13 @@ def groups(story, c, vpc, mine):
     want(len(shown["IpPermissions"]) == 2 and shown["IpPermissions"][0]["UserIdGroupPairs"][0]["GroupId"] == group and len(shown["IpPermissionsEgress"]) == 2, f"group {shown}")
     want(len(c.pages("DescribeSecurityGroupRules", "SecurityGroupRules", Filters=[{"Name": "group-id", "Values": [group]}])) == 6, "rules of the group")
     c.refused("AuthorizeSecurityGroupIngress", "InvalidPermission.Duplicate", 400, GroupId=group, IpPermissions=[{**https, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}])
+    ping = next(r for r in rules if r["IpProtocol"] == "icmp")["SecurityGroupRuleId"]
+    c("ModifySecurityGroupRules", GroupId=group, SecurityGroupRules=[
+        {"SecurityGroupRuleId": ping, "SecurityGroupRule": {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "CidrIpv4": "10.0.1.0/24"}}])
+    want(c("DescribeSecurityGroupRules", SecurityGroupRuleIds=[ping])["SecurityGroupRules"][0]["CidrIpv4"] == "10.0.1.0/24", "the changed rule")
+    c("UpdateSecurityGroupRuleDescriptionsIngress", GroupId=group, SecurityGroupRuleDescriptions=[{"SecurityGroupRuleId": ping, "Description": "ping"}])
+    c("UpdateSecurityGroupRuleDescriptionsEgress", GroupId=group, IpPermissions=[
+        {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53, "IpRanges": [{"CidrIp": "10.0.0.2/32", "Description": "names"}]}])
     c("RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[{**https, "UserIdGroupPairs": [{"GroupId": group}]}])
     c("RevokeSecurityGroupEgress", GroupId=group, SecurityGroupRuleIds=[r["SecurityGroupRuleId"] for r in c("DescribeSecurityGroupRules", Filters=[
         {"Name": "group-id", "Values": [group]}])["SecurityGroupRules"] if r["IsEgress"]])
@@ -82,14 +89,22 @@ def routing(story, c, vpc, subnet, mine):
     c.client.get_waiter("nat_gateway_available").wait(NatGatewayIds=[nat])
     want(c("DescribeAddresses", AllocationIds=[address])["Addresses"][0]["NetworkInterfaceId"].startswith("eni-"), "an address in use")
     c.refused("ReleaseAddress", "InvalidIPAddress.InUse", 400, AllocationId=address)
+    c("ReplaceRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    want(nat in [r.get("NatGatewayId") for r in c("DescribeRouteTables", RouteTableIds=[table])["RouteTables"][0]["Routes"]], "the route leads to the NAT gateway")
+    c.refused("DisassociateAddress", "AuthFailure", 400, AssociationId=c("DescribeAddresses", AllocationIds=[address])["Addresses"][0]["AssociationId"])
+    story.called.add(("ec2", "DisassociateAddress"))
+    c("ReplaceRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
     c("DeleteNatGateway", NatGatewayId=nat)
     want(c("DescribeNatGateways", Filter=mine)["NatGateways"][0]["State"] == "deleted", "a deleted NAT gateway")
     c("ReleaseAddress", AllocationId=address)
     c("DeleteRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
     c("DetachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
     c("DeleteInternetGateway", InternetGatewayId=gateway)
+    other = c("CreateRouteTable", VpcId=vpc)["RouteTable"]["RouteTableId"]
+    association = c("ReplaceRouteTableAssociation", AssociationId=association, RouteTableId=other)["NewAssociationId"]
     c("DisassociateRouteTable", AssociationId=association)
-    c("DeleteRouteTable", RouteTableId=table)
+    for table in table, other:
+        c("DeleteRouteTable", RouteTableId=table)
 
 
 def surroundings(story, c, mine):

@@ -334,7 +334,14 @@ def second_factor(c, user):
 
 def providers(c):
     arn = c("CreateOpenIDConnectProvider", Url=f"https://{run}.example.com", ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
-    c("GetOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
+    c("AddClientIDToOpenIDConnectProvider", OpenIDConnectProviderArn=arn, ClientID="ci")
+    c("RemoveClientIDFromOpenIDConnectProvider", OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com")
+    c("UpdateOpenIDConnectProviderThumbprint", OpenIDConnectProviderArn=arn, ThumbprintList=["ab" * 20])
+    got = c("GetOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
+    want(got["ClientIDList"] == ["ci"] and got["ThumbprintList"] == ["ab" * 20], f"provider {got}")
+    c("TagOpenIDConnectProvider", OpenIDConnectProviderArn=arn, Tags=[{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}])
+    c("UntagOpenIDConnectProvider", OpenIDConnectProviderArn=arn, TagKeys=["a"])
+    want(c("ListOpenIDConnectProviderTags", OpenIDConnectProviderArn=arn)["Tags"] == [{"Key": "c", "Value": "d"}], "tags of the provider")
     want(arn in [p["Arn"] for p in c("ListOpenIDConnectProviders")["OpenIDConnectProviderList"]], "providers")
     c("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
     c.refused("DeleteOpenIDConnectProvider", "NoSuchEntity", 404, "NoSuchEntityException", OpenIDConnectProviderArn=arn)
@@ -380,6 +387,11 @@ def registry():
     c("GetRepositoryPolicy", repositoryName=name)
     c("DeleteRepositoryPolicy", repositoryName=name)
     c.refused("GetRepositoryPolicy", "RepositoryPolicyNotFoundException", 400, "RepositoryPolicyNotFoundException", repositoryName=name)
+    rules = [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 3}, "action": {"type": "expire"}}]
+    c("PutLifecyclePolicy", repositoryName=name, lifecyclePolicyText=json.dumps({"rules": rules}))
+    want(json.loads(c("GetLifecyclePolicy", repositoryName=name)["lifecyclePolicyText"])["rules"] == rules, "the lifecycle policy")
+    c("DeleteLifecyclePolicy", repositoryName=name)
+    c.refused("GetLifecyclePolicy", "LifecyclePolicyNotFoundException", 400, "LifecyclePolicyNotFoundException", repositoryName=name)
 
     def upload(content):
         up = c("InitiateLayerUpload", repositoryName=name)
@@ -412,6 +424,12 @@ def logs():
     c.refused("CreateLogGroup", "ResourceAlreadyExistsException", 400, "ResourceAlreadyExistsException", logGroupName=group)
     for n in range(3):
         c("CreateLogStream", logGroupName=group, logStreamName=f"s{n}")
+    arn = c("DescribeLogGroups", logGroupNamePrefix=group)["logGroups"][0]["arn"].removesuffix(":*")
+    c("TagResource", resourceArn=arn, tags={"a": "b", "c": "d"})
+    c("UntagResource", resourceArn=arn, tagKeys=["a"])
+    c("TagLogGroup", logGroupName=group, tags={"e": "f", "g": "h"})
+    c("UntagLogGroup", logGroupName=group, tags=["g"])
+    want(c("ListTagsForResource", resourceArn=arn)["tags"] == c("ListTagsLogGroup", logGroupName=group)["tags"] == {"c": "d", "e": "f"}, "tags of the log group")
     c.pages("DescribeLogGroups", "logGroups", logGroupNamePrefix=group)
     want(len(c.pages("DescribeLogStreams", "logStreams", logGroupName=group)) == 3, "streams in pages")
     c("PutLogEvents", logGroupName=group, logStreamName="s0", logEvents=[{"timestamp": now + n, "message": f"line {n}"} for n in range(5)])
