@@ -49,6 +49,9 @@ func TestParkedConnectionsGoOn(t *testing.T) {
 		}
 		c.CloseIdleConnections()
 		awaitParked(t, h, 0) // the end of a connection wakes it
+		for deadline := time.Now().Add(5 * time.Second); h.edge.conns.count() > base && time.Now().Before(deadline); {
+			<-time.After(time.Millisecond)
+		}
 	})
 	awaitIdle(t, h)
 }
