@@ -11,8 +11,8 @@ const (
 	// worthGiving is how many bytes must have been allocated since the last lull for what is left of them to be worth a collection.
 	worthGiving = 2 << 20
 	// work is what allocates so many bytes between two looks; quiet is what allocates fewer than these, or than an eighth of the work
-	// before, which is what supervising many instances takes.
-	work, quiet = 512 << 10, 128 << 10
+	// before up to what supervising many instances takes: more is requests that would have to wait.
+	work, quiet, supervision = 512 << 10, 128 << 10, 4 << 20
 )
 
 // lull tells when little goes on in a process after much did. A process with nothing to do begins no collection that would give back what
@@ -28,7 +28,7 @@ func (l *lull) begins(allocated uint64) bool {
 	rate := allocated - l.before
 	l.before = allocated
 	l.peak = max(l.peak, rate)
-	if l.peak < work || rate > max(l.peak/8, quiet) || allocated-l.since < worthGiving {
+	if l.peak < work || rate > max(min(l.peak/8, supervision), quiet) || allocated-l.since < worthGiving {
 		return false
 	}
 	l.peak, l.since = 0, allocated

@@ -14,6 +14,7 @@ func TestLullBeginsOnceAfterWork(t *testing.T) {
 		"a trickle":                 {{100 * kb, false}, {100 * kb, false}, {4 * mb, false}, {100 * kb, true}, {100 * kb, false}},
 		"steps of work":             {{mb, false}, {0, false}, {mb - kb, false}, {0, false}, {mb, false}, {0, true}},
 		"steady requests":           {{9 * mb, false}, {9 * mb, false}, {8 * mb, false}, {9 * mb, false}},
+		"requests after work":       {{900 * mb, false}, {40 * mb, false}, {40 * mb, false}, {0, true}},
 		"many instances to look at": {{4 * mb, false}, {4 * mb, false}, {90 * mb, false}, {4 * mb, true}, {4 * mb, false}, {3 * mb, false}},
 	} {
 		var l lull
